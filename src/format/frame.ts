@@ -1,0 +1,160 @@
+import { align8, checksum, positionSeed, readUint64, writeUint64 } from './checksum.js'
+
+/*
+ * A frame: the unit of checksum and of all-or-nothing on disk. It begins at a multiple of 8.
+ *
+ *    0      4      8           12         16      20    24        32           40    48     52  56
+ *    ┌──────┬──────┬───────────┬──────────┬───────┬─────┬─────────┬────────────┬─────┬──────┬───┬──────┬───────┐
+ *    │ SLFR │ head │ frame     │ body     │record │flags│first LSN│ timestamp  │mark │ body │ 0 │ body │ zeros │
+ *    │      │ crc  │ bytes     │ bytes    │count  │ 0   │         │ ms         │     │ crc  │   │      │       │
+ *    └──────┴──────┴───────────┴──────────┴───────┴─────┴─────────┴────────────┴─────┴──────┴───┴──────┴───────┘
+ *
+ * The head's checksum covers bytes 8 to 56, the body's checksum its `body bytes`; both are seeded with the segment's
+ * nonce and the frame's offset, so that no other segment's bytes, nor a copy of a frame inside a payload, can pass.
+ * `frame bytes` counts head, body and padding: a multiple of 8. The mark is the highest LSN that was durable when the
+ * frame was written: always below the frame's own first LSN.
+ *
+ * The body: for each record its length (4 bytes), its bytes, and zeros up to a multiple of 4.
+ */
+
+export const FRAME_HEADER_BYTES = 56
+/** Bytes before each record in a frame's body. */
+export const RECORD_HEADER_BYTES = 4
+/** A frame is never longer: its length has 32 bits, and file offsets in a segment's index have as many. */
+export const MAX_FRAME_BYTES = 0x7fff_fff8
+
+/** The first four bytes of a frame, read as a little-endian number: `SLFR`. */
+export const FRAME_MAGIC = 0x52464c53
+
+export interface FrameHeader {
+  /** Header, body and padding: a multiple of 8. */
+  readonly frameBytes: number
+  readonly bodyBytes: number
+  readonly recordCount: number
+  readonly firstLsn: number
+  readonly lastLsn: number
+  /** Milliseconds since the epoch; never below that of the frame before. */
+  readonly timestampMs: number
+  /** The highest LSN that was durable when this frame was written. */
+  readonly mark: number
+  readonly bodyChecksum: number
+}
+
+export type FrameHeaderResult =
+  | { readonly kind: 'valid'; readonly header: FrameHeader }
+  | { readonly kind: 'invalid'; readonly reason: string }
+
+/** The bytes that one record of `dataBytes` takes in a frame's body. */
+export function recordBytes(dataBytes: number): number {
+  return RECORD_HEADER_BYTES + Math.ceil(dataBytes / 4) * 4
+}
+
+/** The bytes of a frame whose body has `bodyBytes`. */
+export function frameBytesFor(bodyBytes: number): number {
+  return align8(FRAME_HEADER_BYTES + bodyBytes)
+}
+
+/**
+ * What the encoder knows of a frame, written at `at`. Mark and checksums depend on where the frame will lie: they are
+ * left to {@link sealFrame}.
+ */
+export function writeFrameDraft(
+  target: Buffer,
+  at: number,
+  frame: { bodyBytes: number; recordCount: number; firstLsn: number; timestampMs: number },
+): void {
+  target.writeUInt32LE(FRAME_MAGIC, at)
+  target.writeUInt32LE(frameBytesFor(frame.bodyBytes), at + 8)
+  target.writeUInt32LE(frame.bodyBytes, at + 12)
+  target.writeUInt32LE(frame.recordCount, at + 16)
+  target.writeUInt32LE(0, at + 20)
+  writeUint64(target, frame.firstLsn, at + 24)
+  writeUint64(target, frame.timestampMs, at + 32)
+  target.writeUInt32LE(0, at + 52)
+}
+
+/** Completes a draft at `at` for its place at `offset` of the segment: the mark, then both checksums. */
+export function sealFrame(target: Buffer, at: number, nonceChecksum: number, offset: number, mark: number): void {
+  const seed = positionSeed(nonceChecksum, offset)
+  const bodyAt = at + FRAME_HEADER_BYTES
+  writeUint64(target, mark, at + 40)
+  target.writeUInt32LE(checksum(target.subarray(bodyAt, bodyAt + target.readUInt32LE(at + 12)), seed), at + 48)
+  target.writeUInt32LE(checksum(target.subarray(at + 8, bodyAt), seed), at + 4)
+}
+
+/**
+ * Reads the frame header at `at`; `offset` is where that lies in the segment, and `bytesLeft` how many bytes of the
+ * file there are from `offset` on. No length is believed that the file can't hold.
+ */
+export function readFrameHeader(
+  bytes: Buffer,
+  at: number,
+  nonceChecksum: number,
+  offset: number,
+  bytesLeft: number,
+): FrameHeaderResult {
+  if (bytes.length - at < FRAME_HEADER_BYTES) return invalid('fewer bytes than a frame header')
+  if (bytes.readUInt32LE(at) !== FRAME_MAGIC) return invalid('no frame: wrong magic')
+  const seed = positionSeed(nonceChecksum, offset)
+  if (bytes.readUInt32LE(at + 4) !== checksum(bytes.subarray(at + 8, at + FRAME_HEADER_BYTES), seed)) {
+    return invalid('the frame header checksum does not match')
+  }
+  const frameBytes = bytes.readUInt32LE(at + 8)
+  const bodyBytes = bytes.readUInt32LE(at + 12)
+  const recordCount = bytes.readUInt32LE(at + 16)
+  const firstLsn = readUint64(bytes, at + 24)
+  const timestampMs = readUint64(bytes, at + 32)
+  const mark = readUint64(bytes, at + 40)
+  const wellFormed =
+    frameBytes % 8 === 0 &&
+    frameBytes <= MAX_FRAME_BYTES &&
+    bodyBytes <= frameBytes - FRAME_HEADER_BYTES &&
+    recordCount >= 1 &&
+    recordCount * RECORD_HEADER_BYTES <= bodyBytes &&
+    firstLsn >= 1 &&
+    Number.isSafeInteger(firstLsn + recordCount - 1) &&
+    mark < firstLsn &&
+    timestampMs >= 0
+  if (!wellFormed) return invalid('the frame header contradicts itself')
+  if (frameBytes > bytesLeft) return invalid(`the frame says ${frameBytes} bytes, but the file has ${bytesLeft} left`)
+  const bodyChecksum = bytes.readUInt32LE(at + 48)
+  const lastLsn = firstLsn + recordCount - 1
+  return {
+    kind: 'valid',
+    header: { frameBytes, bodyBytes, recordCount, firstLsn, lastLsn, timestampMs, mark, bodyChecksum },
+  }
+}
+
+/** Whether the body at `bodyAt` is the one that the header at `offset` of the segment speaks of. */
+export function frameBodyIsValid(
+  bytes: Buffer,
+  bodyAt: number,
+  header: FrameHeader,
+  nonceChecksum: number,
+  offset: number,
+): boolean {
+  const body = bytes.subarray(bodyAt, bodyAt + header.bodyBytes)
+  return body.length === header.bodyBytes && checksum(body, positionSeed(nonceChecksum, offset)) === header.bodyChecksum
+}
+
+/**
+ * The records of a frame's body, as views of `body`: copy what outlives it. `undefined` where the lengths don't add up:
+ * with a good checksum only a faulty writer makes such a body.
+ */
+export function splitBody(body: Buffer, recordCount: number): Buffer[] | undefined {
+  const records: Buffer[] = []
+  let at = 0
+  for (let index = 0; index < recordCount; index++) {
+    if (at + RECORD_HEADER_BYTES > body.length) return undefined
+    const length = body.readUInt32LE(at)
+    const begin = at + RECORD_HEADER_BYTES
+    at += recordBytes(length)
+    if (at > body.length) return undefined
+    records.push(body.subarray(begin, begin + length))
+  }
+  return at === body.length ? records : undefined
+}
+
+function invalid(reason: string): FrameHeaderResult {
+  return { kind: 'invalid', reason }
+}

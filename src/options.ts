@@ -1,0 +1,254 @@
+import { SluiceError, shown } from './errors.js'
+
+/** When the writer syncs what it has written. Every policy writes promptly; only the sync is deferred. */
+export type FlushOption =
+  /** Group commit: one sync a batch, shared by every append in it. */
+  | 'batch'
+  /** One sync for each append, nothing shared. */
+  | 'immediate'
+  /** A sync at most every `everyMs` milliseconds, counted from the first write that waits for one. */
+  | { readonly everyMs: number; readonly everyRecords?: never }
+  /** A sync once `everyRecords` records wait for one, or `everyMs` milliseconds after the first of them was written. */
+  | { readonly everyRecords: number; readonly everyMs?: number }
+  /** No sync but on rotation, `flush()` and `close()`: for tests, and data that can be rebuilt. */
+  | 'never'
+
+/** When an append resolves: once its record survives a power cut, or once it survives the process. */
+export type AckLevel = 'durable' | 'written'
+
+/** What can be set when a log is opened. Unknown names, wrong types and impossible combinations are refused. */
+export interface LogTuning {
+  /** What bounds a batch, and what holds it back. Refused beside `flush: 'immediate'`, where a batch is one append. */
+  readonly batch?: {
+    /**
+     * Records in a batch at the most; a larger `appendMany` makes a batch of its own. 1 to 1,048,576.
+     * @default 65536
+     */
+    readonly maxRecords?: number
+    /**
+     * Bytes in a batch at the most, frame headers included; a larger frame makes a batch of its own. 1 to `maxPendingBytes`.
+     * @default 8 MiB, or `maxPendingBytes` where that is less
+     */
+    readonly maxBytes?: number
+    /**
+     * Milliseconds for which the writer, with nothing else to do, holds a batch back for company: 0 to 60,000.
+     * `'adaptive'`: at most half of the measured sync time, and only while other producers are active.
+     * @default 0
+     */
+    readonly maxDelayMs?: number | 'adaptive'
+  }
+  /** @default 'batch' */
+  readonly flush?: FlushOption
+  /**
+   * When `append` resolves, unless it says otherwise itself. `'durable'` is refused under `'never'`, and under
+   * `everyRecords` without `everyMs`: nothing may wait for ever.
+   * @default 'durable'; 'written' under `flush: 'never'`
+   */
+  readonly ack?: AckLevel
+  /**
+   * When the directory is synced: in each batch that changed it, or in every batch.
+   * @default 'changed'
+   */
+  readonly directorySync?: 'changed' | 'always'
+  /**
+   * The size in bytes at which a segment is sealed and the next one begun: 16 KiB to 1 GiB. A frame is never split, so
+   * a segment can be larger by one frame.
+   * @default 64 MiB
+   */
+  readonly segmentBytes?: number
+  /**
+   * The largest record in bytes, and the largest sum of the records of one `appendMany`: 1 to 512 MiB, and at most
+   * half of `maxPendingBytes` less 4 KiB.
+   * @default 16 MiB, or as much as `maxPendingBytes` allows
+   */
+  readonly maxRecordBytes?: number
+  /**
+   * The bound in bytes on all that the log holds for its callers: 16 KiB to 2 GiB. One half is the shared memory in
+   * which accepted records lie until they are settled, the other half is for the copies of those that wait for room.
+   * @default 64 MiB
+   */
+  readonly maxPendingBytes?: number
+  /**
+   * What an append does when there is no room: wait for it, or reject with `SLUICE_QUEUE_FULL`.
+   * @default 'wait'
+   */
+  readonly onFull?: 'wait' | 'reject'
+  /**
+   * How many appends may wait for room; past it even `'wait'` rejects with `SLUICE_QUEUE_FULL`. 0 to 1,048,576.
+   * @default 16384
+   */
+  readonly maxWaiting?: number
+  /** The worker's entry, for bundlers that move files: by default `workers/writer.js` of this package. */
+  readonly workerUrl?: URL
+}
+
+/** A flush policy with nothing left to guess. */
+export type FlushPolicy =
+  | { readonly kind: 'batch' }
+  | { readonly kind: 'immediate' }
+  | { readonly kind: 'interval'; readonly everyMs: number }
+  | { readonly kind: 'count'; readonly everyRecords: number; readonly everyMs: number | undefined }
+  | { readonly kind: 'never' }
+
+/** {@link LogTuning}, checked, with its defaults. */
+export interface ResolvedTuning {
+  readonly batch: { readonly maxRecords: number; readonly maxBytes: number; readonly maxDelayMs: number | 'adaptive' }
+  readonly flush: FlushPolicy
+  readonly ack: AckLevel
+  readonly directorySync: 'changed' | 'always'
+  readonly segmentBytes: number
+  readonly maxRecordBytes: number
+  readonly maxPendingBytes: number
+  readonly onFull: 'wait' | 'reject'
+  readonly maxWaiting: number
+  readonly workerUrl: URL | undefined
+}
+
+const KIB = 1024
+const MIB = 1024 * KIB
+/** What the frame around a record, and the ring's own marks, take at most beside the record. */
+const RECORD_OVERHEAD_BYTES = 4 * KIB
+
+const OPTION_NAMES = [
+  'batch',
+  'flush',
+  'ack',
+  'directorySync',
+  'segmentBytes',
+  'maxRecordBytes',
+  'maxPendingBytes',
+  'onFull',
+  'maxWaiting',
+  'workerUrl',
+  'fileSystem',
+]
+
+/** Whether a durable acknowledgement could wait for ever under this policy. */
+export function neverSyncsByItself(flush: FlushPolicy): boolean {
+  return flush.kind === 'never' || (flush.kind === 'count' && flush.everyMs === undefined)
+}
+
+/**
+ * Checks options and fills in the defaults. Throws `SLUICE_INVALID_OPTION`, naming the option and the value that it
+ * refuses. `fileSystem` is only checked to be an object, and not to stand beside `workerUrl`.
+ */
+export function resolveTuning(options: LogTuning & { readonly fileSystem?: object } = {}): ResolvedTuning {
+  const given = plainObject('options', options)
+  refuseUnknown('', given, OPTION_NAMES)
+  const flush = flushPolicy(given['flush'])
+  const ack = oneOf('ack', given['ack'], ['durable', 'written'], flush.kind === 'never' ? 'written' : 'durable')
+  if (ack === 'durable' && flush.kind === 'never') {
+    refuse("ack: 'durable' is impossible beside flush: 'never': nothing would ever sync")
+  }
+  if (ack === 'durable' && neverSyncsByItself(flush)) {
+    refuse("ack: 'durable' needs flush.everyMs beside flush.everyRecords: the last records could wait for ever")
+  }
+  const maxPendingBytes = integer('maxPendingBytes', given['maxPendingBytes'], 16 * KIB, 2048 * MIB, 64 * MIB)
+  const largest = Math.min(512 * MIB, Math.floor(maxPendingBytes / 2) - RECORD_OVERHEAD_BYTES)
+  const maxRecordBytes = integer('maxRecordBytes', given['maxRecordBytes'], 1, 512 * MIB, Math.min(16 * MIB, largest))
+  if (maxRecordBytes > largest) {
+    refuse(
+      `maxRecordBytes: ${maxRecordBytes} is impossible beside maxPendingBytes: ${maxPendingBytes}: ` +
+        `a record may have at most half of it less ${RECORD_OVERHEAD_BYTES}, that is ${largest}`,
+    )
+  }
+  const workerUrl = given['workerUrl']
+  if (workerUrl !== undefined && !(workerUrl instanceof URL)) refuse(`workerUrl must be a URL, not ${shown(workerUrl)}`)
+  const fileSystem = given['fileSystem']
+  if (fileSystem !== undefined) {
+    if (typeof fileSystem !== 'object' || fileSystem === null) {
+      refuse(`fileSystem must be a FileSystem, not ${shown(fileSystem)}`)
+    }
+    if (workerUrl !== undefined) {
+      refuse('workerUrl is impossible beside fileSystem: over another file system the writer runs in this thread')
+    }
+  }
+  return {
+    batch: batchBounds(given['batch'], flush, maxPendingBytes),
+    flush,
+    ack,
+    directorySync: oneOf('directorySync', given['directorySync'], ['changed', 'always'], 'changed'),
+    segmentBytes: integer('segmentBytes', given['segmentBytes'], 16 * KIB, 1024 * MIB, 64 * MIB),
+    maxRecordBytes,
+    maxPendingBytes,
+    onFull: oneOf('onFull', given['onFull'], ['wait', 'reject'], 'wait'),
+    maxWaiting: integer('maxWaiting', given['maxWaiting'], 0, 1_048_576, 16_384),
+    workerUrl,
+  }
+}
+
+function batchBounds(value: unknown, flush: FlushPolicy, maxPendingBytes: number): ResolvedTuning['batch'] {
+  const given = value === undefined ? {} : plainObject('batch', value)
+  refuseUnknown('batch.', given, ['maxRecords', 'maxBytes', 'maxDelayMs'])
+  if (flush.kind === 'immediate') {
+    const named = Object.keys(given).find((name) => given[name] !== undefined)
+    if (named !== undefined) {
+      refuse(`batch.${named} is impossible beside flush: 'immediate': a batch is one append there`)
+    }
+  }
+  const delay = given['maxDelayMs']
+  return {
+    maxRecords: integer('batch.maxRecords', given['maxRecords'], 1, 1_048_576, 65_536),
+    maxBytes: integer('batch.maxBytes', given['maxBytes'], 1, maxPendingBytes, Math.min(8 * MIB, maxPendingBytes)),
+    maxDelayMs: delay === 'adaptive' ? delay : milliseconds('batch.maxDelayMs', delay ?? 0, 0, 60_000),
+  }
+}
+
+function flushPolicy(value: unknown): FlushPolicy {
+  if (value === undefined) return { kind: 'batch' }
+  if (value === 'batch' || value === 'immediate' || value === 'never') return { kind: value }
+  if (typeof value !== 'object' || value === null) {
+    refuse(`flush must be 'batch', 'immediate', 'never', { everyMs } or { everyRecords, everyMs }, not ${shown(value)}`)
+  }
+  const given = plainObject('flush', value)
+  refuseUnknown('flush.', given, ['everyMs', 'everyRecords'])
+  const everyMs =
+    given['everyMs'] === undefined ? undefined : milliseconds('flush.everyMs', given['everyMs'], 1, 3_600_000)
+  if (given['everyRecords'] !== undefined) {
+    return { kind: 'count', everyRecords: integer('flush.everyRecords', given['everyRecords'], 1, 2 ** 31, 1), everyMs }
+  }
+  if (everyMs === undefined) refuse('flush needs everyMs, everyRecords, or both')
+  return { kind: 'interval', everyMs }
+}
+
+function integer(name: string, value: unknown, least: number, most: number, fallback: number): number {
+  if (value === undefined) return fallback
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+    refuse(`${name} must be a whole number from ${least} to ${most}, not ${shown(value)}`)
+  }
+  return value
+}
+
+function milliseconds(name: string, value: unknown, least: number, most: number): number {
+  if (typeof value !== 'number' || !(value >= least && value <= most)) {
+    refuse(`${name} must be a number of milliseconds from ${least} to ${most}, not ${shown(value)}`)
+  }
+  return value
+}
+
+function oneOf<const Choice extends string>(
+  name: string,
+  value: unknown,
+  choices: readonly Choice[],
+  fallback: NoInfer<Choice>,
+): Choice {
+  if (value === undefined) return fallback
+  const found = choices.find((choice) => choice === value)
+  return found ?? refuse(`${name} must be ${choices.map((choice) => `'${choice}'`).join(' or ')}, not ${shown(value)}`)
+}
+
+function plainObject(name: string, value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    refuse(`${name} must be an object, not ${shown(value)}`)
+  }
+  return value as Record<string, unknown> // An object that is no array: each property is looked at as unknown.
+}
+
+function refuseUnknown(prefix: string, given: Record<string, unknown>, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !known.includes(name))
+  if (unknown !== undefined) refuse(`there is no option ${prefix}${unknown}; there are ${known.join(', ')}`)
+}
+
+function refuse(message: string): never {
+  throw new SluiceError('SLUICE_INVALID_OPTION', message)
+}
