@@ -4,7 +4,7 @@ import { monotonicMs } from '../ring/clock.js'
 import type { RingConsumer } from '../ring/consumer.js'
 import type { ProgressReport, ReportedCause, WriterReport } from '../ring/report.js'
 import { MarkFile } from '../segment/mark-file.js'
-import { type Placement, SegmentChain, WriteTakenBack } from '../segment/segment-chain.js'
+import { type Placement, RotatingSegments, WriteTakenBack } from '../segment/rotating-segments.js'
 import { FailedSync } from '../segment/segment-writer.js'
 import { Batch } from './batch.js'
 import { BatchDelay } from './batch-delay.js'
@@ -38,13 +38,13 @@ export class Writer {
   readonly #delay: BatchDelay
   readonly #trimmer: Trimmer
   readonly #times = new CommitTimes()
-  readonly #chain: SegmentChain
+  readonly #segments: RotatingSegments
   #writtenLsn: number
   #durableLsn: number
   /** Where the durable frames end: what the mark file tells readers in other processes. */
   #durableEnd: { segmentFirstLsn: number; endOffset: number }
   #averageBatchBytes = 0
-  #stopped: 'no' | 'rolled-back' | 'latched' = 'no'
+  #stopped: 'no' | 'rolled-back' | 'latched' | 'closed' = 'no'
 
   constructor(
     fileSystem: FileSystem,
@@ -63,14 +63,14 @@ export class Writer {
     this.#marks = MarkFile.open(fileSystem, options.directory)
     this.#trimmer = new Trimmer(fileSystem, options.directory, start.firstLsn, start.segments)
     const { directory, segmentBytes } = options
-    const chainStart = { ...start, directory, segmentBytes, previousEndOffset: start.previous.endOffset }
-    this.#chain = new SegmentChain(fileSystem, chainStart, this.#times)
-    this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#chain.endOffset }
+    const rotationStart = { ...start, directory, segmentBytes, previousEndOffset: start.previous.endOffset }
+    this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times)
+    this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#segments.endOffset }
   }
 
   /** Whether calls are under way in the background: this thread's event loop has to turn for them. */
   get backgroundBusy(): boolean {
-    return this.#chain.backgroundBusy
+    return this.#segments.backgroundBusy
   }
 
   /** Does one thing: commits a batch, or syncs, trims or prepares. */
@@ -93,25 +93,33 @@ export class Writer {
 
   /** The end of the work: everything durable, noted as closed, every descriptor closed; then the report. */
   async finish(): Promise<void> {
-    await this.#chain.stopPreparing()
+    await this.#segments.stopPreparing()
     if (this.#stopped !== 'no') return
     try {
-      this.#chain.trimZeros()
+      this.#segments.trimZeros()
       this.#note(true)
       this.#marks.sync()
-      this.#closeFiles()
-      this.#stopped = 'latched'
+      this.#segments.close()
+      this.#marks.close()
+      this.#stopped = 'closed'
       this.#send({ kind: 'closed', durableLsn: this.#durableLsn })
     } catch (error) {
       this.#latch(error)
     }
   }
 
-  /** Lets go of the descriptors of a writer that has latched itself, where no thread's end does that. */
+  /** Lets go of the descriptors of a writer that has not finished, where no thread's end does that. */
   async abandon(): Promise<void> {
-    this.#stopped = 'latched'
-    await this.#chain.stopPreparing()
-    this.#closeFiles()
+    if (this.#stopped === 'closed') return
+    this.#stopped = 'closed'
+    await this.#segments.stopPreparing()
+    for (const file of [this.#segments, this.#marks]) {
+      try {
+        file.close()
+      } catch {
+        // Nothing hangs on it any more: whoever abandons a writer has told what failed, and only a reopen recovers.
+      }
+    }
   }
 
   #step(): WriterStep {
@@ -154,8 +162,8 @@ export class Writer {
       maxFrames: flush.kind === 'immediate' ? 1 : Number.POSITIVE_INFINITY,
       maxRecords: batch.maxRecords,
       maxBytes: batch.maxBytes,
-      roomBytes: this.#chain.roomBytes,
-      roomAfterRotationBytes: this.#chain.roomAfterRotationBytes,
+      roomBytes: this.#segments.roomBytes,
+      roomAfterRotationBytes: this.#segments.roomAfterRotationBytes,
     })
   }
 
@@ -176,7 +184,7 @@ export class Writer {
     const cause = this.#causeOf(batch, nowMs)
     this.#ring.take(batch.places.length)
     this.#times.begin()
-    const rotates = batch.bytes > this.#chain.roomBytes
+    const rotates = batch.bytes > this.#segments.roomBytes
     let placement: Placement
     try {
       placement = rotates ? this.#rotate(batch) : this.#append(batch)
@@ -200,7 +208,7 @@ export class Writer {
 
   /** Writes the batch behind what the active segment has. */
   #append(batch: Batch): Placement {
-    const placement = this.#chain.append(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    const placement = this.#segments.append(batch.drafts(this.#ring.bytes), this.#durableLsn)
     this.#writtenLsn = batch.lastLsn
     return placement
   }
@@ -208,12 +216,12 @@ export class Writer {
   /** Puts the batch into a new segment, as one commit: afterwards it is durable, and so is all before it. */
   #rotate(batch: Batch): Placement {
     const deferred = this.#durableLsn < this.#writtenLsn
-    if (this.#chain.hasActive) {
-      this.#chain.seal(this.#writtenLsn, this.#durableLsn)
+    if (this.#segments.hasActive) {
+      this.#segments.seal(this.#writtenLsn, this.#durableLsn)
       this.#synced(this.#trimmer.lastSegment)
       if (deferred) this.#report(undefined)
     }
-    const placement = this.#chain.begin(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    const placement = this.#segments.begin(batch.drafts(this.#ring.bytes), this.#durableLsn)
     this.#trimmer.addSegment(placement.segmentFirstLsn)
     this.#writtenLsn = batch.lastLsn
     this.#synced(placement.segmentFirstLsn)
@@ -242,8 +250,8 @@ export class Writer {
   }
 
   #syncActive(): void {
-    this.#chain.sync()
-    if (this.#options.directorySync === 'always') this.#chain.syncDirectory()
+    this.#segments.sync()
+    if (this.#options.directorySync === 'always') this.#segments.syncDirectory()
     this.#synced(this.#trimmer.lastSegment)
   }
 
@@ -251,14 +259,14 @@ export class Writer {
   #synced(segmentFirstLsn: number): void {
     this.#durableLsn = this.#writtenLsn
     this.#schedule.noteSynced()
-    this.#durableEnd = { segmentFirstLsn, endOffset: this.#chain.endOffset }
+    this.#durableEnd = { segmentFirstLsn, endOffset: this.#segments.endOffset }
   }
 
   /** Reports what is durable now, and then notes the mark: it is true, and nobody has to wait for it. */
   #progressed(figures: BatchReport | undefined): void {
     this.#report(figures)
     this.#note(false)
-    if (this.#zerosPay) this.#chain.prepareNext()
+    if (this.#zerosPay) this.#segments.prepareNext()
   }
 
   #note(closed: boolean, firstLsn = this.#trimmer.firstLsn): void {
@@ -277,7 +285,7 @@ export class Writer {
 
   /** Zero-fills the active segment a little further, while nothing else is to be done. Returns whether it did. */
   #zeroFill(): boolean {
-    return this.#zerosPay && this.#chain.zeroFill(Math.max(ZEROS_LEFT_BYTES, 2 * this.#averageBatchBytes))
+    return this.#zerosPay && this.#segments.zeroFill(Math.max(ZEROS_LEFT_BYTES, 2 * this.#averageBatchBytes))
   }
 
   get #zerosPay(): boolean {
@@ -300,11 +308,6 @@ export class Writer {
       durableLsn: this.#durableLsn,
       error: toErrorRecord(cause),
     })
-  }
-
-  #closeFiles(): void {
-    this.#chain.close()
-    this.#marks.close()
   }
 
   #report(batch: BatchReport | undefined): void {
