@@ -198,10 +198,11 @@ test('what was cut off after a failed sync does not come back once the cut was s
   fs.datasyncSync(fd)
   fs.truncateSync(fd, 1536)
   fs.datasyncSync(fd)
-  t.deepEqual(
-    outcomes(fs, (after) => sectorsOf(after, '/file')),
-    ['a..'],
-  )
+  const observe = (after: SimulatedFileSystem): string => sectorsOf(after, '/file')
+  t.deepEqual(outcomes(fs, observe), ['a..'])
+  writeText(fs, fd, sector('c'), 1536)
+  t.deepEqual(outcomes(fs, observe), ['a..', 'a...', 'a..c'])
+  t.deepEqual(outcomes(fs.killProcess(), observe), ['a..', 'a...', 'a..c'])
 })
 
 test('a failed sync of a file touches no other file', (t) => {
