@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describeMachine, isInMemory, type Machine } from './machine.js'
 import { HELP, readSettings, type Settings, type SuiteName } from './settings.js'
+import { figuresCost } from './suites/figures-cost.js'
 import { openTime } from './suites/open-time.js'
 import { recovery } from './suites/recovery.js'
 import { type Figure, isReached, type Suite } from './suites/suite.js'
@@ -9,7 +10,12 @@ import { throughput } from './suites/throughput.js'
 import { formatTable, shown } from './table.js'
 import { Trials } from './trials.js'
 
-const SUITES: Readonly<Record<SuiteName, Suite>> = { throughput, 'open-time': openTime, recovery }
+const SUITES: Readonly<Record<SuiteName, Suite>> = {
+  throughput,
+  'figures-cost': figuresCost,
+  'open-time': openTime,
+  recovery,
+}
 
 const settings = settingsOrExit()
 const trials = new Trials(settings.directory)

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 
-export const SUITE_NAMES = ['throughput', 'open-time', 'recovery'] as const
+export const SUITE_NAMES = ['throughput', 'figures-cost', 'open-time', 'recovery'] as const
 export type SuiteName = (typeof SUITE_NAMES)[number]
 
 export interface Settings {
