@@ -104,7 +104,7 @@ async function recover(directory: string, outcome: LoadOutcome): Promise<boolean
   view.say(
     `   ${recoveredRecords} records recovered in ${recoveryMs.toFixed(0)} ms, each acknowledged one compared byte for byte`,
   )
-  view.say(`   acknowledged ${acknowledged}, lost ${lost.length}`)
+  view.say(`acknowledged ${acknowledged}, lost ${lost.length}`)
   for (const { lsn, id } of lost.slice(0, 5)) view.say(`   lost: record ${id}, acknowledged with LSN ${lsn}`)
   if (recovered !== recoveredRecords) {
     view.say(`   ${recovered} records were read back, where the service had recovered ${recoveredRecords}`)

@@ -35,7 +35,7 @@ test('what was acknowledged before a SIGKILL is there afterwards, and nothing is
   const { code, output, left } = await runDemo(t, ['--seconds', '1', '--connections', '16'], () => {})
   t.log(output)
   t.is(code, 0)
-  const acknowledged = Number(/acknowledged (\d+), lost 0\n/.exec(output)?.[1])
+  const acknowledged = Number(/^acknowledged (\d+), lost 0$/m.exec(output)?.[1])
   t.true(acknowledged > 0)
   t.regex(output, / [1-9]\d* requests were on their way when it died/)
   t.regex(output, /requests\/s +\d+ +\d+\n/)
