@@ -7,7 +7,10 @@ export function dataBytes(data: unknown, maxRecordBytes: number): number {
   let bytes: number
   if (typeof data === 'string') {
     if (!data.isWellFormed()) {
-      throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data has a lone surrogate, which UTF-8 can't hold: ${shown(data)}`)
+      throw new SluiceError(
+        'SLUICE_INVALID_ARGUMENT',
+        `data has a lone surrogate, which UTF-8 can't hold: ${shown(data)}`,
+      )
     }
     bytes = Buffer.byteLength(data)
   } else if (data instanceof Uint8Array) {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
 
-type Listener = (...values: never[]) => void
+type AnyListener = (...values: readonly unknown[]) => void
 
 /**
  * An event emitter whose listeners can't harm who emits: eventemitter3 lets a listener's error through to the caller of
@@ -8,7 +8,7 @@ type Listener = (...values: never[]) => void
  * from the event loop, as an uncaught exception: neither swallowed, nor on the commit path.
  */
 export class GuardedEmitter<Events extends EventEmitter.ValidEventTypes> extends EventEmitter<Events> {
-  readonly #guards = new WeakMap<Listener, Listener>()
+  readonly #guards = new WeakMap<object, AnyListener>()
 
   override on<Name extends EventEmitter.EventNames<Events>>(
     event: Name,
@@ -53,19 +53,20 @@ export class GuardedEmitter<Events extends EventEmitter.ValidEventTypes> extends
   }
 
   // One guard a listener, so that `off` finds it again.
-  #guard<Guarded extends Listener>(listener: Guarded): Guarded {
-    const known = this.#guards.get(listener)
-    if (known !== undefined) return known as Guarded // It was made below, from this very listener.
-    function guard(this: unknown, ...values: never[]): void {
-      try {
-        listener.apply(this, values)
-      } catch (error) {
-        setImmediate(() => {
-          throw error
-        })
+  #guard<Guarded extends object>(listener: Guarded): Guarded {
+    const call = listener as unknown as AnyListener // A listener is a function; which one, is the emitter's to check.
+    const guard =
+      this.#guards.get(listener) ??
+      function guard(this: unknown, ...values: readonly unknown[]): void {
+        try {
+          call.apply(this, [...values])
+        } catch (error) {
+          setImmediate(() => {
+            throw error
+          })
+        }
       }
-    }
     this.#guards.set(listener, guard)
-    return guard as Guarded // It takes what the listener takes, and hands it on.
+    return guard as unknown as Guarded // It takes what the listener takes, and hands it on.
   }
 }

@@ -9,15 +9,7 @@ import type { RecoveryReport } from '../segment/recovery-report.js'
 import { SegmentIndex } from '../segment/segment-index.js'
 import { appendOptions, dataBytes, tooLarge } from './append-arguments.js'
 import type { Committer } from './committer.js'
-import type {
-  AppendOptions,
-  FollowOptions,
-  Log,
-  LogEvents,
-  LogRecord,
-  LogStatus,
-  ReadOptions,
-} from './contract.js'
+import type { AppendOptions, FollowOptions, Log, LogEvents, LogRecord, LogStatus, ReadOptions } from './contract.js'
 import { Coordinator } from './coordinator.js'
 import { DurableWatch, type More } from './durable-watch.js'
 import { GuardedEmitter } from './guarded-emitter.js'

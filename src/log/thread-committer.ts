@@ -114,7 +114,8 @@ export class ThreadCommitter implements Committer {
   async #runOnce(task: WriterTask, port: MessagePort): Promise<WriterTaskResult> {
     let failed: (error: Error) => void = () => {}
     const failure = new Promise<never>((_, reject) => {
-      failed = (error) => reject(new SluiceError('SLUICE_IO', 'the writer thread could not be started', { cause: error }))
+      failed = (error) =>
+        reject(new SluiceError('SLUICE_IO', 'the writer thread could not be started', { cause: error }))
     })
     this.#pool.once('error', failed)
     try {

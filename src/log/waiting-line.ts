@@ -31,22 +31,35 @@ export class WaitingLine {
     return this.#line[0]
   }
 
-  push(waiting: WaitingAppend): void {
-    this.#line.push(waiting)
-    this.#bytes += waiting.copiedBytes
+  /** Copies an append's data and puts it behind the others. Rejects with the signal's reason if that comes first. */
+  add(append: Omit<WaitingAppend, 'accept' | 'reject'>, signal: AbortSignal | undefined): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        this.#remove(waiting)
+        reject(signal?.reason)
+      }
+      const waiting: WaitingAppend = {
+        ...append,
+        // Strings can't change; what is in a buffer is the caller's again once the call has returned.
+        data: append.data.map((record) => (typeof record === 'string' ? record : Buffer.from(record))),
+        accept: (accepted) => {
+          signal?.removeEventListener('abort', giveUp)
+          resolve(accepted)
+        },
+        reject: (error) => {
+          signal?.removeEventListener('abort', giveUp)
+          reject(error)
+        },
+      }
+      signal?.addEventListener('abort', giveUp, { once: true })
+      this.#line.push(waiting)
+      this.#bytes += waiting.copiedBytes
+    })
   }
 
   shift(): void {
     const first = this.#line.shift()
     this.#bytes -= first?.copiedBytes ?? 0
-  }
-
-  /** Removes one that gave up. */
-  remove(waiting: WaitingAppend): void {
-    const at = this.#line.indexOf(waiting)
-    if (at === -1) return
-    this.#line.splice(at, 1)
-    this.#bytes -= waiting.copiedBytes
   }
 
   /** Empties the line, and rejects all. */
@@ -55,5 +68,12 @@ export class WaitingLine {
     this.#line = []
     this.#bytes = 0
     for (const waiting of line) waiting.reject(error)
+  }
+
+  #remove(waiting: WaitingAppend): void {
+    const at = this.#line.indexOf(waiting)
+    if (at === -1) return
+    this.#line.splice(at, 1)
+    this.#bytes -= waiting.copiedBytes
   }
 }

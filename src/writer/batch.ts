@@ -31,6 +31,11 @@ export class Batch {
     return this.firstLsn + this.records - 1
   }
 
+  /** Its frames, where the ring keeps them. */
+  drafts(bytes: Buffer): { bytes: Buffer; places: readonly number[]; firstLsn: number } {
+    return { bytes, places: this.places, firstLsn: this.firstLsn }
+  }
+
   /** Looks at the frames that are there, without taking them. There is at least one. */
   static collect(ring: RingConsumer, bounds: BatchBounds): Batch {
     const batch = new Batch()

@@ -1,16 +1,11 @@
-import path from 'node:path'
-import { isDiskFull, toErrorRecord } from '../errors.js'
-import { readUint64 } from '../format/checksum.js'
-import { TEMPORARY_SUFFIX } from '../format/file-names.js'
-import { sealFrame } from '../format/frame.js'
-import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
+import { toErrorRecord } from '../errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { monotonicMs } from '../ring/clock.js'
 import type { RingConsumer } from '../ring/consumer.js'
 import type { ProgressReport, ReportedCause, WriterReport } from '../ring/report.js'
 import { MarkFile } from '../segment/mark-file.js'
-import { Preparation } from '../segment/preparation.js'
-import { FailedSync, SegmentWriter } from '../segment/segment-writer.js'
+import { type Placement, SegmentChain, WriteTakenBack } from '../segment/segment-chain.js'
+import { FailedSync } from '../segment/segment-writer.js'
 import { Batch } from './batch.js'
 import { BatchDelay } from './batch-delay.js'
 import { CommitTimes } from './commit-times.js'
@@ -22,8 +17,6 @@ import type { WriterOptions, WriterStart } from './writer-options.js'
 const ZERO_FILL_BELOW_BATCH_BYTES = 512 * 1024
 /** The active segment is zero-filled further once fewer bytes than this, or than two batches, are left of the zeros. */
 const ZEROS_LEFT_BYTES = 64 * 1024
-/** Smaller segments aren't prepared in the background: they would be full before they are ready. */
-const PREPARE_FROM_SEGMENT_BYTES = 1024 * 1024
 
 /** What the caller of {@link Writer.step} does next: come again at once (0) or after that many milliseconds, or end. */
 export type WriterStep = number | 'stopped' | 'closing'
@@ -37,20 +30,15 @@ export type WriterStep = number | 'stopped' | 'closing'
  * a failed fsync the pages count as clean, so a second one that succeeds proves nothing.
  */
 export class Writer {
-  readonly #fileSystem: FileSystem
   readonly #options: WriterOptions
   readonly #ring: RingConsumer
   readonly #send: (report: WriterReport) => void
-  readonly #logId: Uint8Array
   readonly #marks: MarkFile
   readonly #schedule: FlushSchedule
   readonly #delay: BatchDelay
   readonly #trimmer: Trimmer
   readonly #times = new CommitTimes()
-  #segment: SegmentWriter | undefined
-  #previousEndOffset: number
-  #preparation: Preparation | undefined
-  #preparations = 0
+  readonly #chain: SegmentChain
   #writtenLsn: number
   #durableLsn: number
   /** Where the durable frames end: what the mark file tells readers in other processes. */
@@ -65,30 +53,24 @@ export class Writer {
     ring: RingConsumer,
     send: (report: WriterReport) => void,
   ) {
-    this.#fileSystem = fileSystem
     this.#options = options
     this.#ring = ring
     this.#send = send
-    this.#logId = start.logId
     this.#writtenLsn = start.lastLsn
     this.#durableLsn = start.lastLsn
-    this.#previousEndOffset = start.previous.endOffset
     this.#schedule = new FlushSchedule(options.flush)
     this.#delay = new BatchDelay(options.batch.maxDelayMs)
     this.#marks = MarkFile.open(fileSystem, options.directory)
     this.#trimmer = new Trimmer(fileSystem, options.directory, start.firstLsn, start.segments)
-    if (start.active !== undefined) {
-      this.#segment = SegmentWriter.resume(fileSystem, options.directory, start.active, start.lastTimestampMs)
-    }
-    this.#durableEnd = {
-      segmentFirstLsn: this.#trimmer.lastSegment,
-      endOffset: this.#segment?.offset ?? this.#previousEndOffset,
-    }
+    const { directory, segmentBytes } = options
+    const chainStart = { ...start, directory, segmentBytes, previousEndOffset: start.previous.endOffset }
+    this.#chain = new SegmentChain(fileSystem, chainStart, this.#times)
+    this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#chain.endOffset }
   }
 
   /** Whether calls are under way in the background: this thread's event loop has to turn for them. */
   get backgroundBusy(): boolean {
-    return this.#preparation?.busy === true
+    return this.#chain.backgroundBusy
   }
 
   /** Does one thing: commits a batch, or syncs, trims or prepares. */
@@ -111,11 +93,10 @@ export class Writer {
 
   /** The end of the work: everything durable, noted as closed, every descriptor closed; then the report. */
   async finish(): Promise<void> {
-    this.#preparation?.abandon()
-    await this.#preparation?.settled
+    await this.#chain.stopPreparing()
     if (this.#stopped !== 'no') return
     try {
-      this.#segment?.trimZeros()
+      this.#chain.trimZeros()
       this.#note(true)
       this.#marks.sync()
       this.#closeFiles()
@@ -129,8 +110,7 @@ export class Writer {
   /** Lets go of the descriptors of a writer that has latched itself, where no thread's end does that. */
   async abandon(): Promise<void> {
     this.#stopped = 'latched'
-    this.#preparation?.abandon()
-    await this.#preparation?.settled
+    await this.#chain.stopPreparing()
     this.#closeFiles()
   }
 
@@ -169,14 +149,13 @@ export class Writer {
   }
 
   #collect(): Batch {
-    const { flush, batch, segmentBytes } = this.#options
-    const room = segmentBytes - (this.#segment?.offset ?? SEGMENT_HEADER_BYTES)
+    const { flush, batch } = this.#options
     return Batch.collect(this.#ring, {
       maxFrames: flush.kind === 'immediate' ? 1 : Number.POSITIVE_INFINITY,
       maxRecords: batch.maxRecords,
       maxBytes: batch.maxBytes,
-      roomBytes: room,
-      roomAfterRotationBytes: segmentBytes - SEGMENT_HEADER_BYTES,
+      roomBytes: this.#chain.roomBytes,
+      roomAfterRotationBytes: this.#chain.roomAfterRotationBytes,
     })
   }
 
@@ -197,25 +176,52 @@ export class Writer {
     const cause = this.#causeOf(batch, nowMs)
     this.#ring.take(batch.places.length)
     this.#times.begin()
-    const waitMs = nowMs - batch.handedOverMs
-    const segment = this.#segment
-    const fits = segment !== undefined && segment.offset + batch.bytes <= this.#options.segmentBytes
-    const placed = fits ? this.#append(segment, batch) : this.#rotate(batch)
-    if (placed === undefined) return
-    this.#writtenLsn = batch.lastLsn
-    this.#averageBatchBytes += (batch.bytes - this.#averageBatchBytes) / 8
+    const rotates = batch.bytes > this.#chain.roomBytes
+    let placement: Placement
+    try {
+      placement = rotates ? this.#rotate(batch) : this.#append(batch)
+    } catch (error) {
+      if (!(error instanceof WriteTakenBack)) throw error
+      this.#rollBack(error.cause)
+      return
+    }
     const figures = {
       batchRecords: batch.records,
       batchBytes: batch.bytes,
       cause,
-      waitMs,
-      segmentFirstLsn: placed.segment.firstLsn,
-      batchOffset: placed.offset,
+      waitMs: nowMs - batch.handedOverMs,
+      segmentFirstLsn: placement.segmentFirstLsn,
+      batchOffset: placement.offset,
     }
-    if (placed.durable) {
-      this.#progressed(figures)
-      return
+    this.#averageBatchBytes += (batch.bytes - this.#averageBatchBytes) / 8
+    if (rotates) this.#progressed(figures)
+    else this.#syncBatch(batch, figures, nowMs)
+  }
+
+  /** Writes the batch behind what the active segment has. */
+  #append(batch: Batch): Placement {
+    const placement = this.#chain.append(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    this.#writtenLsn = batch.lastLsn
+    return placement
+  }
+
+  /** Puts the batch into a new segment, as one commit: afterwards it is durable, and so is all before it. */
+  #rotate(batch: Batch): Placement {
+    const deferred = this.#durableLsn < this.#writtenLsn
+    if (this.#chain.hasActive) {
+      this.#chain.seal(this.#writtenLsn, this.#durableLsn)
+      this.#synced(this.#trimmer.lastSegment)
+      if (deferred) this.#report(undefined)
     }
+    const placement = this.#chain.begin(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    this.#trimmer.addSegment(placement.segmentFirstLsn)
+    this.#writtenLsn = batch.lastLsn
+    this.#synced(placement.segmentFirstLsn)
+    return placement
+  }
+
+  /** Syncs the batch that was just written, where the policy says so, and reports. */
+  #syncBatch(batch: Batch, figures: BatchReport, nowMs: number): void {
     this.#schedule.noteWritten(batch.records, nowMs)
     if (!this.#schedule.withEachBatch) {
       this.#report(figures)
@@ -225,115 +231,8 @@ export class Writer {
     }
     if (batch.wantsWritten) this.#report(figures)
     this.#syncActive()
-    this.#progressed(batch.wantsWritten ? undefined : figures)
     this.#delay.noteCommit(batch.records, this.#times.syncMs)
-  }
-
-  /** Writes the batch behind what the segment has. `undefined` where it was rolled back. */
-  #append(segment: SegmentWriter, batch: Batch): PlacedBatch | undefined {
-    const checkpoint = segment.checkpoint
-    try {
-      const offset = segment.offset
-      this.#times.write(() => this.#writeFrames(segment, batch))
-      return { segment, offset, durable: false }
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      segment.cutBack(checkpoint)
-      this.#rollBack(error)
-      return undefined
-    }
-  }
-
-  /**
-   * Seals the active segment and puts the batch into a new one, as one commit: the old one is synced, footer and all;
-   * the new one, header and frames, is synced under a temporary name; then renamed; then the directory is synced. Only
-   * then is anything acknowledged. `undefined` where it was rolled back.
-   */
-  #rotate(batch: Batch): PlacedBatch | undefined {
-    if (this.#segment !== undefined && !this.#seal(this.#segment)) return undefined
-    const segment = this.#begin(batch)
-    if (segment === undefined) return undefined
-    this.#segment = segment
-    this.#trimmer.addSegment(segment.firstLsn)
-    this.#synced(batch.lastLsn, segment)
-    return { segment, offset: SEGMENT_HEADER_BYTES, durable: true }
-  }
-
-  #seal(segment: SegmentWriter): boolean {
-    const checkpoint = segment.checkpoint
-    try {
-      this.#times.sealSync(() => segment.seal(this.#writtenLsn, this.#durableLsn))
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      segment.cutBack(checkpoint)
-      this.#rollBack(error)
-      return false
-    }
-    this.#previousEndOffset = segment.offset
-    const deferred = this.#durableLsn < this.#writtenLsn
-    this.#synced(this.#writtenLsn, segment)
-    segment.close()
-    this.#segment = undefined
-    if (deferred) this.#report(undefined)
-    return true
-  }
-
-  #begin(batch: Batch): SegmentWriter | undefined {
-    const prepared = this.#preparation?.take()
-    this.#preparation = undefined
-    let begun: ReturnType<typeof SegmentWriter.begin>
-    try {
-      begun = SegmentWriter.begin(
-        this.#fileSystem,
-        this.#options.directory,
-        {
-          logId: this.#logId,
-          firstLsn: batch.firstLsn,
-          previousEndOffset: this.#previousEndOffset,
-          mark: this.#durableLsn,
-          createdMs: readUint64(this.#ring.bytes, (batch.places[0] ?? 0) + 32),
-        },
-        prepared,
-      )
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      this.#rollBack(error)
-      return undefined
-    }
-    const { segment, temporaryPath } = begun
-    try {
-      this.#times.write(() => this.#writeFrames(segment, batch))
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      segment.discard(temporaryPath)
-      this.#rollBack(error)
-      return undefined
-    }
-    this.#times.sync(() => segment.sync())
-    segment.publish(this.#options.directory, temporaryPath)
-    this.#times.directorySync(() => this.#fileSystem.syncDirectorySync(this.#options.directory))
-    return segment
-  }
-
-  /** Completes each frame for its place, and writes them: those that lie one behind the other in one call. */
-  #writeFrames(segment: SegmentWriter, batch: Batch): void {
-    const { bytes } = this.#ring
-    let offset = segment.offset
-    let runAt = -1
-    let runBytes = 0
-    for (const at of batch.places) {
-      const frameBytes = bytes.readUInt32LE(at + 8)
-      sealFrame(bytes, at, segment.nonceChecksum, offset, this.#durableLsn)
-      segment.noteFrame(readUint64(bytes, at + 24), offset, readUint64(bytes, at + 32))
-      if (at !== runAt + runBytes) {
-        if (runBytes > 0) segment.write(bytes, runAt, runBytes)
-        runAt = at
-        runBytes = 0
-      }
-      runBytes += frameBytes
-      offset += frameBytes
-    }
-    segment.write(bytes, runAt, runBytes)
+    this.#progressed(batch.wantsWritten ? undefined : figures)
   }
 
   #sync(): void {
@@ -343,25 +242,23 @@ export class Writer {
   }
 
   #syncActive(): void {
-    const { directory, directorySync } = this.#options
-    this.#times.sync(() => this.#segment?.sync())
-    if (directorySync === 'always') {
-      this.#times.directorySync(() => this.#fileSystem.syncDirectorySync(directory))
-    }
-    this.#synced(this.#writtenLsn, this.#segment)
+    this.#chain.sync()
+    if (this.#options.directorySync === 'always') this.#chain.syncDirectory()
+    this.#synced(this.#trimmer.lastSegment)
   }
 
-  #synced(lsn: number, segment: SegmentWriter | undefined): void {
-    this.#durableLsn = lsn
+  /** All that was written is durable. */
+  #synced(segmentFirstLsn: number): void {
+    this.#durableLsn = this.#writtenLsn
     this.#schedule.noteSynced()
-    if (segment !== undefined) this.#durableEnd = { segmentFirstLsn: segment.firstLsn, endOffset: segment.offset }
+    this.#durableEnd = { segmentFirstLsn, endOffset: this.#chain.endOffset }
   }
 
   /** Reports what is durable now, and then notes the mark: it is true, and nobody has to wait for it. */
   #progressed(figures: BatchReport | undefined): void {
     this.#report(figures)
     this.#note(false)
-    this.#prepare()
+    if (this.#zerosPay) this.#chain.prepareNext()
   }
 
   #note(closed: boolean, firstLsn = this.#trimmer.firstLsn): void {
@@ -380,29 +277,11 @@ export class Writer {
 
   /** Zero-fills the active segment a little further, while nothing else is to be done. Returns whether it did. */
   #zeroFill(): boolean {
-    const segment = this.#segment
-    const leastBytes = Math.max(ZEROS_LEFT_BYTES, 2 * this.#averageBatchBytes)
-    if (segment === undefined || !this.#zerosPay || segment.zeroedAheadBytes >= leastBytes) return false
-    try {
-      return segment.zeroFill(this.#options.segmentBytes)
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      segment.dropZeros()
-      return false
-    }
+    return this.#zerosPay && this.#chain.zeroFill(Math.max(ZEROS_LEFT_BYTES, 2 * this.#averageBatchBytes))
   }
 
   get #zerosPay(): boolean {
     return this.#schedule.ever && this.#averageBatchBytes < ZERO_FILL_BELOW_BATCH_BYTES
-  }
-
-  /** Begins to prepare the next segment once this one is half full. */
-  #prepare(): void {
-    const { segmentBytes, directory } = this.#options
-    if (this.#preparation !== undefined || segmentBytes < PREPARE_FROM_SEGMENT_BYTES || !this.#zerosPay) return
-    if (this.#segment === undefined || this.#segment.offset < segmentBytes / 2) return
-    const name = `prepared-${++this.#preparations}${TEMPORARY_SUFFIX}`
-    this.#preparation = new Preparation(this.#fileSystem, path.join(directory, name), segmentBytes)
   }
 
   #rollBack(error: unknown): void {
@@ -424,8 +303,7 @@ export class Writer {
   }
 
   #closeFiles(): void {
-    this.#segment?.close()
-    this.#segment = undefined
+    this.#chain.close()
     this.#marks.close()
   }
 
@@ -450,11 +328,3 @@ type BatchReport = Pick<
   ProgressReport,
   'batchRecords' | 'batchBytes' | 'cause' | 'waitMs' | 'segmentFirstLsn' | 'batchOffset'
 >
-
-interface PlacedBatch {
-  readonly segment: SegmentWriter
-  /** Where its first frame begins. */
-  readonly offset: number
-  /** Whether it is durable already. */
-  readonly durable: boolean
-}
