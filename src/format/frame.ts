@@ -1,4 +1,4 @@
-import { align8, checksum, positionSeed, readUint64, writeUint64 } from './checksum.js'
+import { align8, checksumRange, positionSeed, readUint64, writeUint64 } from './checksum.js'
 
 /*
  * A frame: the unit of checksum and of all-or-nothing on disk. It begins at a multiple of 8.
@@ -78,8 +78,9 @@ export function sealFrame(target: Buffer, at: number, nonceChecksum: number, off
   const seed = positionSeed(nonceChecksum, offset)
   const bodyAt = at + FRAME_HEADER_BYTES
   writeUint64(target, mark, at + 40)
-  target.writeUInt32LE(checksum(target.subarray(bodyAt, bodyAt + target.readUInt32LE(at + 12)), seed), at + 48)
-  target.writeUInt32LE(checksum(target.subarray(at + 8, bodyAt), seed), at + 4)
+  const bodyEnd = bodyAt + target.readUInt32LE(at + 12)
+  target.writeUInt32LE(checksumRange(target, bodyAt, bodyEnd, seed), at + 48)
+  target.writeUInt32LE(checksumRange(target, at + 8, bodyAt, seed), at + 4)
 }
 
 /**
@@ -96,7 +97,7 @@ export function readFrameHeader(
   if (bytes.length - at < FRAME_HEADER_BYTES) return invalid('fewer bytes than a frame header')
   if (bytes.readUInt32LE(at) !== FRAME_MAGIC) return invalid('no frame: wrong magic')
   const seed = positionSeed(nonceChecksum, offset)
-  if (bytes.readUInt32LE(at + 4) !== checksum(bytes.subarray(at + 8, at + FRAME_HEADER_BYTES), seed)) {
+  if (bytes.readUInt32LE(at + 4) !== checksumRange(bytes, at + 8, at + FRAME_HEADER_BYTES, seed)) {
     return invalid('the frame header checksum does not match')
   }
   const frameBytes = bytes.readUInt32LE(at + 8)
@@ -133,8 +134,9 @@ export function frameBodyIsValid(
   nonceChecksum: number,
   offset: number,
 ): boolean {
-  const body = bytes.subarray(bodyAt, bodyAt + header.bodyBytes)
-  return body.length === header.bodyBytes && checksum(body, positionSeed(nonceChecksum, offset)) === header.bodyChecksum
+  const end = bodyAt + header.bodyBytes
+  const seed = positionSeed(nonceChecksum, offset)
+  return end <= bytes.length && checksumRange(bytes, bodyAt, end, seed) === header.bodyChecksum
 }
 
 /**

@@ -8,6 +8,30 @@ const FOLDER_MODE = 0o700
 /** What a path, not the machine, is to blame for. */
 const PATH_FAULTS = new Set(['ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL', 'ENOENT'])
 
+/** The calls that it takes, which reject with system errors. */
+export interface FolderCalls {
+  /** Rejects where there is nothing of this name. */
+  isFolder(path: string): Promise<boolean>
+  /** Makes one folder below an existing one. */
+  make(path: string): Promise<void>
+  /** Makes the entries of this folder durable. */
+  sync(path: string): Promise<void>
+}
+
+const nodeFolders: FolderCalls = {
+  isFolder: async (path) => (await stat(path)).isDirectory(),
+  make: (path) => mkdir(path, FOLDER_MODE),
+  async sync(path) {
+    if (process.platform === 'win32') return // Folders can't be synced there.
+    const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  },
+}
+
 /**
  * Makes a folder and those above it that are missing, from the top down; the entry of each is synced before the next is
  * made. The path is absolute.
@@ -15,68 +39,56 @@ const PATH_FAULTS = new Set(['ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL', 'ENOE
  * Rejects with `SLUICE_INVALID_ARGUMENT` (the path, or a part of it, is not a folder), `SLUICE_DISK_FULL`, or
  * `SLUICE_IO` (a folder can't be made or synced: permissions, a read-only file system, a broken disk).
  */
-export async function makeFolderPath(path: string): Promise<void> {
+export async function makeFolderPath(path: string, folders: FolderCalls = nodeFolders): Promise<void> {
   const missing: string[] = []
   let existing = path
-  while (!(await isFolder(existing))) {
+  while (!(await isThere(existing, folders))) {
     missing.unshift(existing)
     const parent = dirname(existing)
     if (parent === existing) throw new SluiceError('SLUICE_INVALID_ARGUMENT', `${path} lies below no folder`)
     existing = parent
   }
   // A process that made this one may have been killed before it synced the entry. It made none below it then.
-  await syncFoundFolder(dirname(existing))
+  await syncFound(dirname(existing), folders)
   for (const folder of missing) {
-    await makeFolder(folder)
-    await syncFolder(dirname(folder)).catch((error: unknown) => refuse(error, `the entry of ${folder} can't be synced`))
+    await make(folder, folders)
+    await folders
+      .sync(dirname(folder))
+      .catch((error: unknown) => refuse(error, `the entry of ${folder} can't be synced`))
   }
 }
 
-async function isFolder(path: string): Promise<boolean> {
+async function isThere(path: string, folders: FolderCalls): Promise<boolean> {
   try {
-    const found = await stat(path)
-    if (found.isDirectory()) return true
+    if (await folders.isFolder(path)) return true
   } catch (error) {
     const code = systemCode(error)
+    // Something above it may be a file: that is found, and refused, on the way up.
     if (code === 'ENOENT' || code === 'ENOTDIR') return false
     refuse(error, `${path} can't be looked at`)
   }
   throw new SluiceError('SLUICE_INVALID_ARGUMENT', `${path} is not a folder`)
 }
 
-async function makeFolder(path: string): Promise<void> {
+async function make(path: string, folders: FolderCalls): Promise<void> {
   try {
-    await mkdir(path, FOLDER_MODE)
+    await folders.make(path)
   } catch (error) {
-    // Another process made it in the meantime, or it is a symbolic link that leads nowhere.
-    if (systemCode(error) === 'EEXIST' && (await isFolder(path))) return
-    if (systemCode(error) === 'EEXIST') {
-      throw new SluiceError('SLUICE_INVALID_ARGUMENT', `${path} is a link to a folder that is not there`, {
-        cause: error,
-      })
-    }
-    refuse(error, `the folder ${path} can't be made`)
+    if (systemCode(error) !== 'EEXIST') refuse(error, `the folder ${path} can't be made`)
+    // Another process made it in the meantime, unless this is a symbolic link to nowhere.
+    if (await isThere(path, folders)) return
+    const message = `${path} is a link to a folder that is not there`
+    throw new SluiceError('SLUICE_INVALID_ARGUMENT', message, { cause: error })
   }
 }
 
 /** Syncs a folder that was there before, which may belong to somebody else: one that can't be opened is let be. */
-async function syncFoundFolder(path: string): Promise<void> {
+async function syncFound(path: string, folders: FolderCalls): Promise<void> {
   try {
-    await syncFolder(path)
+    await folders.sync(path)
   } catch (error) {
     const code = systemCode(error)
     if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EINVAL') refuse(error, `the folder ${path} can't be synced`)
-  }
-}
-
-/** Nothing on Windows, which can't sync a folder. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }
 

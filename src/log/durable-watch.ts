@@ -1,11 +1,9 @@
 import type { SluiceError } from '../errors.js'
-
-/** What became of a wait for more durable records: more of them, or the log's end. */
-export type More = 'more' | 'closed' | SluiceError
+import type { News } from './log-view.js'
 
 interface Watcher {
   readonly lsn: number
-  readonly settle: (more: More) => void
+  readonly settle: (news: News) => void
 }
 
 /** Lets readers wait until the durable LSN has passed the one they know. */
@@ -27,7 +25,7 @@ export class DurableWatch {
   }
 
   /** Resolves once the durable LSN is higher than `lsn`, or never will be. Rejects with the signal's reason. */
-  past(lsn: number, signal?: AbortSignal): Promise<More> {
+  past(lsn: number, signal?: AbortSignal): Promise<News> {
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     if (lsn < this.#durableLsn) return Promise.resolve('more')
     if (this.#end !== undefined) return Promise.resolve(this.#end)
@@ -38,9 +36,9 @@ export class DurableWatch {
       }
       const watcher: Watcher = {
         lsn,
-        settle: (more) => {
+        settle: (news) => {
           signal?.removeEventListener('abort', aborted)
-          resolve(more)
+          resolve(news)
         },
       }
       signal?.addEventListener('abort', aborted, { once: true })
@@ -48,8 +46,8 @@ export class DurableWatch {
     })
   }
 
-  #settle(watcher: Watcher, more: More): void {
+  #settle(watcher: Watcher, news: News): void {
     this.#watchers.delete(watcher)
-    watcher.settle(more)
+    watcher.settle(news)
   }
 }

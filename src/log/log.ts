@@ -11,9 +11,9 @@ import { appendOptions, dataBytes, tooLarge } from './append-arguments.js'
 import type { Committer } from './committer.js'
 import type { AppendOptions, FollowOptions, Log, LogEvents, LogRecord, LogStatus, ReadOptions } from './contract.js'
 import { Coordinator } from './coordinator.js'
-import { DurableWatch, type More } from './durable-watch.js'
+import { DurableWatch } from './durable-watch.js'
 import { GuardedEmitter } from './guarded-emitter.js'
-import type { LogView } from './log-view.js'
+import type { LogView, News } from './log-view.js'
 import type { PendingFrame } from './pending-frame.js'
 import { RecordReader } from './record-reader.js'
 import { SegmentList } from './segment-list.js'
@@ -40,7 +40,9 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
   readonly #watch = new DurableWatch()
   readonly #durableIsPossible: boolean
   #segments = new SegmentList([], undefined)
-  #reader: RecordReader
+  readonly #reader: RecordReader
+  readonly #trims = new Set<Promise<void>>()
+  #logId: Buffer | undefined
   #recovery: RecoveryReport | undefined
   #firstLsn = 1
   #status: LogStatus = 'open'
@@ -67,6 +69,10 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
     const log = new DirectoryLog(parts)
     log.#recovered(await log.#coordinator.start())
     return log
+  }
+
+  get logId(): Buffer | undefined {
+    return this.#logId
   }
 
   get firstLsn(): number {
@@ -139,7 +145,13 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
       const message = `beforeLsn must be a whole number from 1 to nextLsn, ${this.nextLsn}, not ${shown(beforeLsn)}`
       throw new SluiceError('SLUICE_INVALID_ARGUMENT', message)
     }
-    return this.#coordinator.trim(beforeLsn)
+    const trim = this.#coordinator.trim(beforeLsn)
+    this.#trims.add(trim)
+    const done = (): void => {
+      this.#trims.delete(trim)
+    }
+    trim.then(done, done)
+    return trim
   }
 
   stats(): LogStats {
@@ -163,11 +175,18 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
     return this.#segments.tailIndex(segmentFirstLsn)
   }
 
-  more(lsn: number, signal?: AbortSignal): Promise<More> {
+  more(lsn: number, signal?: AbortSignal): Promise<News> {
     return this.#watch.past(lsn, signal)
   }
 
+  /** A trim removes files before it tells that it is done: whoever misses a file waits for those that are under way. */
+  async refresh(): Promise<void> {
+    await Promise.allSettled(this.#trims)
+  }
+
   #recovered(recovered: RecoveredLog): void {
+    // Structured cloning makes a plain Uint8Array of a Buffer.
+    this.#logId = Buffer.from(recovered.logId)
     const { active, report, segments, firstLsn, lastLsn } = recovered
     this.#recovery = report
     this.#firstLsn = firstLsn
@@ -214,7 +233,7 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
   #trimmed(firstLsn: number): void {
     this.#firstLsn = firstLsn
     this.#segments.trim(firstLsn)
-    this.#reader.trimmed(firstLsn)
+    this.#reader.evictTrimmed()
   }
 
   #failed(error: SluiceError): void {
@@ -232,7 +251,7 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
       await this.#parts.claim.release()
       this.#status = 'closed'
       this.#watch.end('closed')
-      this.#reader.close()
+      await this.#reader.close()
       this.emit('close')
     }
   }

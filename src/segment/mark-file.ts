@@ -12,6 +12,7 @@ import {
   writeMarkSlot,
 } from '../format/mark.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { removeIfThere } from './log-folder.js'
 import { readFully, writeFully } from './transfer.js'
 
 /** What a note says; log id and sequence are the file's own affair. */
@@ -175,13 +176,5 @@ function contentOf(fs: FileSystem, fd: number): MarkFileContent {
     slots: slots.map(readMarkSlot),
     empty: slots.map((slot) => slot.every((byte) => byte === 0)),
     newest: readMarkFile(found),
-  }
-}
-
-function removeIfThere(fs: FileSystem, path: string): void {
-  try {
-    fs.removeSync(path)
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
   }
 }

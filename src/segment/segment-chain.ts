@@ -1,238 +1,72 @@
-import path from 'node:path'
-import { isDiskFull } from '../errors.js'
-import { readUint64 } from '../format/checksum.js'
-import { TEMPORARY_SUFFIX } from '../format/file-names.js'
-import { sealFrame } from '../format/frame.js'
-import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
+import { join } from 'node:path'
+import { SluiceError } from '../errors.js'
+import { glanceAtFooter, MIN_FOOTER_BYTES } from '../format/segment-footer.js'
 import type { FileSystem } from '../fs/file-system.js'
-import { Preparation } from './preparation.js'
-import { type SegmentPosition, SegmentWriter } from './segment-writer.js'
-
-/** Segments smaller than this aren't prepared in the background: they would be full before they are ready. */
-const PREPARE_FROM_SEGMENT_BYTES = 1024 * 1024
-
-/** The drafts of frames, in memory. */
-export interface FrameDrafts {
-  readonly bytes: Buffer
-  /** Where each frame begins in `bytes`. */
-  readonly places: readonly number[]
-  readonly firstLsn: number
-}
-
-/** Measures the system calls of a commit. */
-export interface CommitClock {
-  write(call: () => void): void
-  sync(call: () => void): void
-  sealSync(call: () => void): void
-  directorySync(call: () => void): void
-}
-
-/** Where the frames of a batch came to lie. */
-export interface Placement {
-  readonly segmentFirstLsn: number
-  /** Where the first of them begins. */
-  readonly offset: number
-}
-
-/** What was to be written didn't fit on the disk, and has been cut off again, durably. `cause` is the system's error. */
-export class WriteTakenBack extends Error {
-  constructor(cause: unknown) {
-    super('the disk is full; what did not fit was cut off again', { cause })
-  }
-}
-
-/** What a chain of segments is made of, and where it stands. */
-export interface ChainStart {
-  readonly directory: string
-  readonly segmentBytes: number
-  readonly logId: Uint8Array
-  /** The segment to continue; without one the next batch begins a new one. */
-  readonly active: SegmentPosition | undefined
-  readonly lastTimestampMs: number
-  /** Without an active segment: where the frames of the last one end. */
-  readonly previousEndOffset: number
-}
+import type { FileWindow } from './file-window.js'
+import type { SoundHead } from './segment-head.js'
+import { scanSegment } from './segment-scan.js'
+import { readFully } from './transfer.js'
 
 /**
- * The segments of a log as the writer sees them: the active one, and what rotation needs. It throws
- * {@link WriteTakenBack} where nothing has changed, and any other error where nothing is certain any more.
+ * Checks that `segment` ends where its successor's header says it ends. Sealed segments are not read again when a log is
+ * opened: a glance at the footer is enough to see that no segment between the two is missing, and that none of the
+ * frames is cut off. Only where the footer doesn't tell, the frames are read: a damaged footer alone is no reason to
+ * refuse the log, for readers do without it.
+ *
+ * Throws `SLUICE_CORRUPT`, naming the segment, the offset and the LSNs that are missing or damaged.
  */
-export class SegmentChain {
-  readonly #fileSystem: FileSystem
-  readonly #start: ChainStart
-  readonly #clock: CommitClock
-  #active: SegmentWriter | undefined
-  #previousEndOffset: number
-  #preparation: Preparation | undefined
-  #preparations = 0
-
-  constructor(fileSystem: FileSystem, start: ChainStart, clock: CommitClock) {
-    this.#fileSystem = fileSystem
-    this.#start = start
-    this.#clock = clock
-    this.#previousEndOffset = start.previousEndOffset
-    if (start.active !== undefined) {
-      this.#active = SegmentWriter.resume(fileSystem, start.directory, start.active, start.lastTimestampMs)
-    }
+export function checkLink(
+  fs: FileSystem,
+  directory: string,
+  segment: SoundHead,
+  successor: SoundHead,
+  window: FileWindow,
+): void {
+  const { previousLastLsn, previousEndOffset } = successor.header
+  const corrupt = (offset: number, firstLsn: number, message: string): SluiceError =>
+    new SluiceError('SLUICE_CORRUPT', `segment ${segment.name}, offset ${offset}: ${message}`, {
+      segment: segment.name,
+      offset,
+      firstLsn,
+      lastLsn: Math.max(firstLsn, previousLastLsn),
+    })
+  if (footerSays(fs, directory, segment, previousLastLsn, previousEndOffset)) return
+  const scan = scanSegment(fs, directory, segment, window)
+  const { nextLsn, endOffset, end } = scan
+  if (nextLsn === successor.firstLsn && endOffset === previousEndOffset) return
+  if (nextLsn > successor.firstLsn) {
+    const overlap = `its frames reach LSN ${nextLsn - 1}, but segment ${successor.name} begins with ${successor.firstLsn}`
+    throw corrupt(endOffset, successor.firstLsn, overlap)
   }
-
-  /** Whether calls are under way in the background: this thread's event loop has to turn for them. */
-  get backgroundBusy(): boolean {
-    return this.#preparation?.busy === true
+  if (nextLsn === successor.firstLsn) {
+    const wrongEnd = `its frames end here, but segment ${successor.name} says that they end at ${previousEndOffset}`
+    throw corrupt(endOffset, previousLastLsn, wrongEnd)
   }
-
-  get hasActive(): boolean {
-    return this.#active !== undefined
-  }
-
-  /** Where the frames of the newest segment end. */
-  get endOffset(): number {
-    return this.#active?.offset ?? this.#previousEndOffset
-  }
-
-  /** Bytes left for frames in the active segment; 0 or less where there is none, or it is full. */
-  get roomBytes(): number {
-    return this.#active === undefined ? 0 : this.#start.segmentBytes - this.#active.offset
-  }
-
-  /** Bytes for frames in a new segment. A frame that is larger makes a segment larger than others. */
-  get roomAfterRotationBytes(): number {
-    return this.#start.segmentBytes - SEGMENT_HEADER_BYTES
-  }
-
-  /** Writes frames to the active segment, without a sync. */
-  append(drafts: FrameDrafts, mark: number): Placement {
-    const segment = this.#active
-    if (segment === undefined) throw new Error('no segment is active: begin one')
-    const { offset, firstLsn: segmentFirstLsn } = segment
-    this.#takingBack(segment, () => this.#clock.write(() => writeFrames(segment, drafts, mark)))
-    return { segmentFirstLsn, offset }
-  }
-
-  /** Makes all that was written to the active segment durable. */
-  sync(): void {
-    this.#clock.sync(() => this.#active?.sync())
-  }
-
-  /** Makes the entries of the directory durable. */
-  syncDirectory(): void {
-    this.#clock.directorySync(() => this.#fileSystem.syncDirectorySync(this.#start.directory))
-  }
-
-  /**
-   * The first half of a rotation, where a segment is active: it gets its footer, and all of it is synced. Afterwards
-   * none is active.
-   */
-  seal(lastLsn: number, mark: number): void {
-    const segment = this.#active
-    if (segment === undefined) return
-    this.#takingBack(segment, () => this.#clock.sealSync(() => segment.seal(lastLsn, mark)))
-    this.#previousEndOffset = segment.offset
-    this.#active = undefined
-    segment.close()
-  }
-
-  /**
-   * The second half: header and frames go into a file under a temporary name; it is synced, then renamed, then the
-   * directory is synced. Once this returns, the frames are durable.
-   */
-  begin(drafts: FrameDrafts, mark: number): Placement {
-    const { segment, temporaryPath } = this.#newSegment(drafts, mark)
-    try {
-      this.#clock.write(() => writeFrames(segment, drafts, mark))
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      segment.discard(temporaryPath)
-      throw new WriteTakenBack(error)
-    }
-    this.#clock.sync(() => segment.sync())
-    segment.publish(this.#start.directory, temporaryPath)
-    this.syncDirectory()
-    this.#active = segment
-    return { segmentFirstLsn: segment.firstLsn, offset: SEGMENT_HEADER_BYTES }
-  }
-
-  /** Zero-fills the active segment a little further where fewer than `leastBytes` of zeros are left. Returns whether it did. */
-  zeroFill(leastBytes: number): boolean {
-    const segment = this.#active
-    if (segment === undefined || segment.zeroedAheadBytes >= leastBytes) return false
-    try {
-      return segment.zeroFill(this.#start.segmentBytes)
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      segment.dropZeros()
-      return false
-    }
-  }
-
-  /** Begins to prepare the next segment in the background, once this one is half full. */
-  prepareNext(): void {
-    const { segmentBytes, directory } = this.#start
-    if (this.#preparation !== undefined || segmentBytes < PREPARE_FROM_SEGMENT_BYTES) return
-    if (this.#active === undefined || this.#active.offset < segmentBytes / 2) return
-    const name = `prepared-${++this.#preparations}${TEMPORARY_SUFFIX}`
-    this.#preparation = new Preparation(this.#fileSystem, path.join(directory, name), segmentBytes)
-  }
-
-  /** Gives up what is being prepared; resolves once no call is under way any more. */
-  async stopPreparing(): Promise<void> {
-    this.#preparation?.abandon()
-    await this.#preparation?.settled
-    this.#preparation = undefined
-  }
-
-  /** Cuts off the zeros ahead: the log will not be written to for now. */
-  trimZeros(): void {
-    this.#active?.trimZeros()
-  }
-
-  close(): void {
-    this.#active?.close()
-    this.#active = undefined
-  }
-
-  #newSegment(drafts: FrameDrafts, mark: number): ReturnType<typeof SegmentWriter.begin> {
-    const prepared = this.#preparation?.take()
-    this.#preparation = undefined
-    const { directory, logId } = this.#start
-    const { firstLsn } = drafts
-    const createdMs = readUint64(drafts.bytes, (drafts.places[0] ?? 0) + 32)
-    const beginning = { logId, firstLsn, previousEndOffset: this.#previousEndOffset, mark, createdMs }
-    try {
-      return SegmentWriter.begin(this.#fileSystem, directory, beginning, prepared)
-    } catch (error) {
-      throw isDiskFull(error) ? new WriteTakenBack(error) : error
-    }
-  }
-
-  #takingBack(segment: SegmentWriter, write: () => void): void {
-    const checkpoint = segment.checkpoint
-    try {
-      write()
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      segment.cutBack(checkpoint)
-      throw new WriteTakenBack(error)
-    }
-  }
+  const lost = `LSNs ${nextLsn} to ${previousLastLsn} were durable, but`
+  if (end.kind === 'invalid') throw corrupt(endOffset, nextLsn, `${lost} there is no valid frame: ${end.reason}`)
+  const missing = `${lost} the frames end here, and the next segment is ${successor.name}`
+  throw corrupt(endOffset, nextLsn, missing)
 }
 
-/** Completes each frame for its place, and writes them: those that lie one behind the other in one call. */
-function writeFrames(segment: SegmentWriter, { bytes, places }: FrameDrafts, mark: number): void {
-  let { offset } = segment
-  let runAt = places[0] ?? 0
-  let runBytes = 0
-  for (const at of places) {
-    const frameBytes = bytes.readUInt32LE(at + 8)
-    sealFrame(bytes, at, segment.nonceChecksum, offset, mark)
-    segment.noteFrame(readUint64(bytes, at + 24), offset, readUint64(bytes, at + 32))
-    if (at !== runAt + runBytes) {
-      segment.write(bytes, runAt, runBytes)
-      runAt = at
-      runBytes = 0
-    }
-    runBytes += frameBytes
-    offset += frameBytes
+/** Whether a footer stands where the frames are said to end, reaches to the file's end, and names the same last LSN. */
+function footerSays(
+  fs: FileSystem,
+  directory: string,
+  segment: SoundHead,
+  lastLsn: number,
+  endOffset: number,
+): boolean {
+  if (endOffset >= segment.fileBytes) return false
+  const fd = fs.openSync(join(directory, segment.name), 'read')
+  try {
+    const bytes = Buffer.alloc(MIN_FOOTER_BYTES)
+    const glance = glanceAtFooter(bytes.subarray(0, readFully(fs, fd, bytes, 0, bytes.length, endOffset)))
+    return (
+      glance?.firstLsn === segment.firstLsn &&
+      glance.lastLsn === lastLsn &&
+      glance.footerBytes === segment.fileBytes - endOffset
+    )
+  } finally {
+    fs.closeSync(fd)
   }
-  segment.write(bytes, runAt, runBytes)
 }

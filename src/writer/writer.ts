@@ -4,7 +4,7 @@ import { monotonicMs } from '../ring/clock.js'
 import type { RingConsumer } from '../ring/consumer.js'
 import type { ProgressReport, ReportedCause, WriterReport } from '../ring/report.js'
 import { MarkFile } from '../segment/mark-file.js'
-import { type Placement, SegmentChain, WriteTakenBack } from '../segment/segment-chain.js'
+import { type Placement, RotatingSegments, WriteTakenBack } from '../segment/rotating-segments.js'
 import { FailedSync } from '../segment/segment-writer.js'
 import { Batch } from './batch.js'
 import { BatchDelay } from './batch-delay.js'
@@ -38,7 +38,7 @@ export class Writer {
   readonly #delay: BatchDelay
   readonly #trimmer: Trimmer
   readonly #times = new CommitTimes()
-  readonly #chain: SegmentChain
+  readonly #segments: RotatingSegments
   #writtenLsn: number
   #durableLsn: number
   /** Where the durable frames end: what the mark file tells readers in other processes. */
@@ -63,14 +63,14 @@ export class Writer {
     this.#marks = MarkFile.open(fileSystem, options.directory)
     this.#trimmer = new Trimmer(fileSystem, options.directory, start.firstLsn, start.segments)
     const { directory, segmentBytes } = options
-    const chainStart = { ...start, directory, segmentBytes, previousEndOffset: start.previous.endOffset }
-    this.#chain = new SegmentChain(fileSystem, chainStart, this.#times)
-    this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#chain.endOffset }
+    const rotationStart = { ...start, directory, segmentBytes, previousEndOffset: start.previous.endOffset }
+    this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times)
+    this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#segments.endOffset }
   }
 
   /** Whether calls are under way in the background: this thread's event loop has to turn for them. */
   get backgroundBusy(): boolean {
-    return this.#chain.backgroundBusy
+    return this.#segments.backgroundBusy
   }
 
   /** Does one thing: commits a batch, or syncs, trims or prepares. */
@@ -93,10 +93,10 @@ export class Writer {
 
   /** The end of the work: everything durable, noted as closed, every descriptor closed; then the report. */
   async finish(): Promise<void> {
-    await this.#chain.stopPreparing()
+    await this.#segments.stopPreparing()
     if (this.#stopped !== 'no') return
     try {
-      this.#chain.trimZeros()
+      this.#segments.trimZeros()
       this.#note(true)
       this.#marks.sync()
       this.#closeFiles()
@@ -110,7 +110,7 @@ export class Writer {
   /** Lets go of the descriptors of a writer that has latched itself, where no thread's end does that. */
   async abandon(): Promise<void> {
     this.#stopped = 'latched'
-    await this.#chain.stopPreparing()
+    await this.#segments.stopPreparing()
     this.#closeFiles()
   }
 
@@ -154,8 +154,8 @@ export class Writer {
       maxFrames: flush.kind === 'immediate' ? 1 : Number.POSITIVE_INFINITY,
       maxRecords: batch.maxRecords,
       maxBytes: batch.maxBytes,
-      roomBytes: this.#chain.roomBytes,
-      roomAfterRotationBytes: this.#chain.roomAfterRotationBytes,
+      roomBytes: this.#segments.roomBytes,
+      roomAfterRotationBytes: this.#segments.roomAfterRotationBytes,
     })
   }
 
@@ -176,7 +176,7 @@ export class Writer {
     const cause = this.#causeOf(batch, nowMs)
     this.#ring.take(batch.places.length)
     this.#times.begin()
-    const rotates = batch.bytes > this.#chain.roomBytes
+    const rotates = batch.bytes > this.#segments.roomBytes
     let placement: Placement
     try {
       placement = rotates ? this.#rotate(batch) : this.#append(batch)
@@ -200,7 +200,7 @@ export class Writer {
 
   /** Writes the batch behind what the active segment has. */
   #append(batch: Batch): Placement {
-    const placement = this.#chain.append(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    const placement = this.#segments.append(batch.drafts(this.#ring.bytes), this.#durableLsn)
     this.#writtenLsn = batch.lastLsn
     return placement
   }
@@ -208,12 +208,12 @@ export class Writer {
   /** Puts the batch into a new segment, as one commit: afterwards it is durable, and so is all before it. */
   #rotate(batch: Batch): Placement {
     const deferred = this.#durableLsn < this.#writtenLsn
-    if (this.#chain.hasActive) {
-      this.#chain.seal(this.#writtenLsn, this.#durableLsn)
+    if (this.#segments.hasActive) {
+      this.#segments.seal(this.#writtenLsn, this.#durableLsn)
       this.#synced(this.#trimmer.lastSegment)
       if (deferred) this.#report(undefined)
     }
-    const placement = this.#chain.begin(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    const placement = this.#segments.begin(batch.drafts(this.#ring.bytes), this.#durableLsn)
     this.#trimmer.addSegment(placement.segmentFirstLsn)
     this.#writtenLsn = batch.lastLsn
     this.#synced(placement.segmentFirstLsn)
@@ -242,8 +242,8 @@ export class Writer {
   }
 
   #syncActive(): void {
-    this.#chain.sync()
-    if (this.#options.directorySync === 'always') this.#chain.syncDirectory()
+    this.#segments.sync()
+    if (this.#options.directorySync === 'always') this.#segments.syncDirectory()
     this.#synced(this.#trimmer.lastSegment)
   }
 
@@ -251,14 +251,14 @@ export class Writer {
   #synced(segmentFirstLsn: number): void {
     this.#durableLsn = this.#writtenLsn
     this.#schedule.noteSynced()
-    this.#durableEnd = { segmentFirstLsn, endOffset: this.#chain.endOffset }
+    this.#durableEnd = { segmentFirstLsn, endOffset: this.#segments.endOffset }
   }
 
   /** Reports what is durable now, and then notes the mark: it is true, and nobody has to wait for it. */
   #progressed(figures: BatchReport | undefined): void {
     this.#report(figures)
     this.#note(false)
-    if (this.#zerosPay) this.#chain.prepareNext()
+    if (this.#zerosPay) this.#segments.prepareNext()
   }
 
   #note(closed: boolean, firstLsn = this.#trimmer.firstLsn): void {
@@ -277,7 +277,7 @@ export class Writer {
 
   /** Zero-fills the active segment a little further, while nothing else is to be done. Returns whether it did. */
   #zeroFill(): boolean {
-    return this.#zerosPay && this.#chain.zeroFill(Math.max(ZEROS_LEFT_BYTES, 2 * this.#averageBatchBytes))
+    return this.#zerosPay && this.#segments.zeroFill(Math.max(ZEROS_LEFT_BYTES, 2 * this.#averageBatchBytes))
   }
 
   get #zerosPay(): boolean {
@@ -303,7 +303,7 @@ export class Writer {
   }
 
   #closeFiles(): void {
-    this.#chain.close()
+    this.#segments.close()
     this.#marks.close()
   }
 
