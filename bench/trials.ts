@@ -75,7 +75,7 @@ export class Trials {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#child = child
-    child.once('exit', () => {
+    child.once('close', () => {
       this.#child = undefined
     })
     return child
@@ -90,7 +90,8 @@ export function removeDirectory(directory: string): void {
 function endOf(child: ChildProcess): Promise<number | NodeJS.Signals | null> {
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code, signal) => resolve(code ?? signal))
+    // Not 'exit': that can come before the last message.
+    child.once('close', (code, signal) => resolve(code ?? signal))
   })
 }
 

@@ -54,7 +54,7 @@ export function exitOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
   if (ended !== null) return Promise.resolve(ended)
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    // One of the two is always set.
-    child.once('exit', (code, signal) => resolve(code ?? signal ?? 0))
+    // Not 'exit': that can come before the last messages. One of the two arguments is always set.
+    child.once('close', (code, signal) => resolve(code ?? signal ?? 0))
   })
 }

@@ -75,12 +75,13 @@ async function underLoad(directory: string, flush: Flush, end: 'kill' | 'stop'):
   const service = await ServiceProcess.start(belongings, directory, flush)
   let stats = await service.stats()
   const load = new LoadProcess(belongings, service.url, connections)
+  const before = await load.started()
   for (const endsAt = performance.now() + seconds * 1000; performance.now() < endsAt; ) {
     await delay(Math.min(500, Math.max(0, endsAt - performance.now())))
     stats = await service.stats()
     view.show(figuresLine(load.lastInterval, stats))
   }
-  if (load.lastInterval.acknowledged === 0) throw new Error('the load made no progress')
+  if (load.acknowledgedCount === before) throw new Error('the load made no progress')
   if (end === 'kill') await service.kill()
   const outcome = await load.stop()
   if (end === 'stop') await service.stop()

@@ -1,6 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Belongings, exitOf } from './belongings.js'
 import type { Acknowledgement, LoadMessage } from './messages.js'
+
+const START_PATIENCE_MS = 30_000
 
 /** What happened in the last fraction of a second. */
 export interface LoadInterval {
@@ -26,6 +29,7 @@ export class LoadProcess {
   readonly #latenciesMs: number[] = []
   #lastInterval: LoadInterval = { acknowledged: 0, elapsedMs: 0, latenciesMs: [] }
   readonly #outcome: Promise<LoadOutcome>
+  readonly #started: Promise<number>
 
   constructor(belongings: Belongings, url: string, connections: number) {
     this.#child = belongings.start('load.js', ['--url', url, '--connections', String(connections)])
@@ -37,8 +41,27 @@ export class LoadProcess {
       })
       exitOf(this.#child).then((end) => reject(new Error(`the load ended by itself: ${end}`)), reject)
     })
+    this.#started = new Promise((resolve, reject) => {
+      this.#child.on('message', () => {
+        if (this.acknowledgedCount > 0) resolve(this.acknowledgedCount)
+      })
+      this.#outcome.catch(reject)
+    })
     // Whoever stops the load sees it fail; until then a failure must not count as unhandled.
     this.#outcome.catch(() => {})
+    this.#started.catch(() => {})
+  }
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged.length
+  }
+
+  /** Resolves to how many records were acknowledged, once there are any: how long a process takes to start is no load. */
+  async started(): Promise<number> {
+    const patience = delay(START_PATIENCE_MS, undefined, { ref: false }).then(() => {
+      throw new Error(`nothing was acknowledged in ${START_PATIENCE_MS / 1000} s`)
+    })
+    return Promise.race([this.#started, patience])
   }
 
   get lastInterval(): LoadInterval {
