@@ -14,11 +14,12 @@ if (json === undefined) throw new Error('usage: trial.js SPEC, where SPEC is a T
 // Specs are made by the suites, or by whoever profiles a trial by hand.
 const spec = JSON.parse(json) as TrialSpec
 
-// The parent hangs up once it has the result; if it dies before, there is nobody left to measure for.
+// Where the parent dies, there is nobody left to measure for.
 process.on('disconnect', () => process.exit())
 const result = await run()
 if (process.send === undefined) console.log(JSON.stringify(result, undefined, 2))
-else process.send(result)
+// One kind of trial goes on after its result.
+else process.send(result, () => spec.kind !== 'append-until-killed' && process.disconnect())
 
 function run(): Promise<TrialResults[TrialSpec['kind']]> {
   switch (spec.kind) {

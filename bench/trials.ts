@@ -42,7 +42,6 @@ export class Trials {
     const child = this.#start(spec)
     const ended = endOf(child)
     const result = await answerOf<Kind>(child, ended)
-    child.disconnect()
     await ended
     return result
   }
