@@ -1,15 +1,15 @@
 import { close, constants, fstat, ftruncate, open, write } from 'node:fs'
 import * as files from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { isDiskFull, SluiceError, shown, systemCode } from '../errors.js'
+import { isDiskFull, SluiceError, systemCode } from '../errors.js'
 import type { DirectoryClaim } from './file-system.js'
 import { lockWithProgram } from './flock-program.js'
-import { makeFolderPath } from './folder-path.js'
+import { absoluteFolder, makeFolderPath } from './folder-path.js'
 import { currentHolder, describeHolder } from './lock-holder.js'
 
 /** The file that is locked. It is never removed: two processes could then hold locks on two files of this name. */
-const LOCK_FILE = 'lock'
+export const LOCK_FILE = 'lock'
 const LOCK_FILE_MODE = 0o600
 /** More than a record of the holder ever takes. */
 const HOLDER_BYTES_MAX = 4096
@@ -49,10 +49,7 @@ const writeAsync = promisify<number, string, number, number>(write)
  * - `SLUICE_IO`: a folder can't be made or synced, or a system call failed that has nothing to do with locks.
  */
 export async function claimDirectory(directory: string): Promise<DirectoryClaim> {
-  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `directory must be a path, not ${shown(directory)}`)
-  }
-  const path = resolve(directory)
+  const path = absoluteFolder(directory)
   await makeFolderPath(path)
   const lockFile = join(path, LOCK_FILE)
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
