@@ -62,17 +62,19 @@ export async function claimDirectory(directory: string): Promise<DirectoryClaim>
 /** Resolves to `undefined` when the file that was locked is not the one of that name any more. */
 async function tryLock(directory: string, lockFile: string): Promise<DirectoryClaim | undefined> {
   const fd = await openLockFile(directory, lockFile)
+  let stillThere: boolean
   try {
     await refuseWhatIsNoFile(fd, lockFile)
     if (lockingOpen === undefined && (await lockWithProgram(fd)) === 'held') await refuseAsLocked(directory, lockFile)
-    if (!(await isStillThere(fd, lockFile))) {
-      await closeAsync(fd)
-      return undefined
-    }
-    if (lockingOpen === undefined) await refuseLockThatLocksNothing(fd, directory, lockFile)
+    stillThere = await isStillThere(fd, lockFile)
+    if (stillThere && lockingOpen === undefined) await refuseLockThatLocksNothing(fd, directory, lockFile)
   } catch (error) {
     await closeAsync(fd)
     throw error
+  }
+  if (!stillThere) {
+    await closeAsync(fd)
+    return undefined
   }
   await noteHolder(fd)
   return new HeldLock(fd)
@@ -160,8 +162,9 @@ async function holderText(lockFile: string): Promise<string> {
 /** The lock is held whether this is noted or not, so that a full disk, for one, is no reason to give it up again. */
 async function noteHolder(fd: number): Promise<void> {
   try {
+    const record = `${JSON.stringify(await currentHolder())}\n`
     await truncateAsync(fd, 0)
-    await writeAsync(fd, `${JSON.stringify(await currentHolder())}\n`, 0)
+    await writeAsync(fd, record, 0)
   } catch {
     // The next opener's message will say that the holder is not known.
   }

@@ -6,7 +6,7 @@ import { isDiskFull, SluiceError, shown, systemCode } from '../errors.js'
 const FOLDER_MODE = 0o700
 
 /** What a path, not the machine, is to blame for. */
-const PATH_FAULTS = new Set(['ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL', 'ENOENT'])
+const PATH_FAULTS = new Set(['ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 
 /** The calls that it takes, which reject with system errors. */
 export interface FolderCalls {

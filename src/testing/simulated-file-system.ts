@@ -59,10 +59,10 @@ export class SimulatedFileSystem implements FileSystem {
    */
   capacityBytes: number
   readonly #random: Random
-  readonly #gate = new CallGate()
   readonly #openFiles = new Map<number, OpenFile>()
   readonly #claimed = new Set<string>()
   #disk = new SimulatedDisk()
+  #gate = new CallGate()
   /** stdin, stdout and stderr have the numbers below. */
   #nextFd = 3
 
@@ -365,6 +365,7 @@ export class SimulatedFileSystem implements FileSystem {
   #successor(random: Random, disk: SimulatedDisk): SimulatedFileSystem {
     const after = new SimulatedFileSystem({ seed: random.next(), capacityBytes: this.capacityBytes })
     after.#disk = disk
+    after.#gate = new CallGate(this.#gate.number)
     return after
   }
 
