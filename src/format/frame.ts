@@ -106,6 +106,8 @@ export function readFrameHeader(
   const firstLsn = readUint64(bytes, at + 24)
   const timestampMs = readUint64(bytes, at + 32)
   const mark = readUint64(bytes, at + 40)
+  // Added in one step: added to the first LSN before the 1 is taken off, a sum beyond 2^53 would be rounded.
+  const lastLsn = firstLsn + (recordCount - 1)
   const wellFormed =
     frameBytes % 8 === 0 &&
     frameBytes <= MAX_FRAME_BYTES &&
@@ -113,13 +115,12 @@ export function readFrameHeader(
     recordCount >= 1 &&
     recordCount * RECORD_HEADER_BYTES <= bodyBytes &&
     firstLsn >= 1 &&
-    Number.isSafeInteger(firstLsn + recordCount - 1) &&
+    Number.isSafeInteger(lastLsn) &&
     mark < firstLsn &&
     timestampMs >= 0
   if (!wellFormed) return invalid('the frame header contradicts itself')
   if (frameBytes > bytesLeft) return invalid(`the frame says ${frameBytes} bytes, but the file has ${bytesLeft} left`)
   const bodyChecksum = bytes.readUInt32LE(at + 48)
-  const lastLsn = firstLsn + recordCount - 1
   return {
     kind: 'valid',
     header: { frameBytes, bodyBytes, recordCount, firstLsn, lastLsn, timestampMs, mark, bodyChecksum },
