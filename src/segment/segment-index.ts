@@ -1,6 +1,12 @@
 /** One frame in this many bytes is indexed: `get` reads about as much to find a record. */
 export const INDEX_SPACING_BYTES = 16 * 1024
 
+/** Where a frame begins, and the first LSN in it. */
+export interface FramePosition {
+  readonly firstLsn: number
+  readonly offset: number
+}
+
 /**
  * A sparse index of one segment's frames: the first LSN and the offset of one frame in each 16 KiB or so. It grows while
  * the segment is written, goes into the footer when it is sealed, and can be rebuilt by reading frame headers.
@@ -24,6 +30,11 @@ export class SegmentIndex {
 
   /** The offset of the last indexed frame that begins at or below `lsn`; `undefined` where there is none. */
   offsetFor(lsn: number): number | undefined {
+    return this.positionFor(lsn)?.offset
+  }
+
+  /** The last indexed frame that begins at or below `lsn`; `undefined` where there is none. */
+  positionFor(lsn: number): FramePosition | undefined {
     let low = 0
     let high = this.lsns.length
     while (low < high) {
@@ -32,6 +43,8 @@ export class SegmentIndex {
       if ((this.lsns[middle] ?? Number.POSITIVE_INFINITY) <= lsn) low = middle + 1
       else high = middle
     }
-    return low === 0 ? undefined : this.offsets[low - 1]
+    const firstLsn = this.lsns[low - 1]
+    const offset = this.offsets[low - 1]
+    return firstLsn === undefined || offset === undefined ? undefined : { firstLsn, offset }
   }
 }
