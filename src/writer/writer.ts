@@ -44,7 +44,7 @@ export class Writer {
   /** Where the durable frames end: what the mark file tells readers in other processes. */
   #durableEnd: { segmentFirstLsn: number; endOffset: number }
   #averageBatchBytes = 0
-  #stopped: 'no' | 'rolled-back' | 'latched' = 'no'
+  #stopped: 'no' | 'rolled-back' | 'latched' | 'closed' = 'no'
 
   constructor(
     fileSystem: FileSystem,
@@ -99,19 +99,27 @@ export class Writer {
       this.#segments.trimZeros()
       this.#note(true)
       this.#marks.sync()
-      this.#closeFiles()
-      this.#stopped = 'latched'
+      this.#segments.close()
+      this.#marks.close()
+      this.#stopped = 'closed'
       this.#send({ kind: 'closed', durableLsn: this.#durableLsn })
     } catch (error) {
       this.#latch(error)
     }
   }
 
-  /** Lets go of the descriptors of a writer that has latched itself, where no thread's end does that. */
+  /** Lets go of the descriptors of a writer that has not finished, where no thread's end does that. */
   async abandon(): Promise<void> {
-    this.#stopped = 'latched'
+    if (this.#stopped === 'closed') return
+    this.#stopped = 'closed'
     await this.#segments.stopPreparing()
-    this.#closeFiles()
+    for (const file of [this.#segments, this.#marks]) {
+      try {
+        file.close()
+      } catch {
+        // Nothing hangs on it any more: whoever abandons a writer has told what failed, and only a reopen recovers.
+      }
+    }
   }
 
   #step(): WriterStep {
@@ -300,11 +308,6 @@ export class Writer {
       durableLsn: this.#durableLsn,
       error: toErrorRecord(cause),
     })
-  }
-
-  #closeFiles(): void {
-    this.#segments.close()
-    this.#marks.close()
   }
 
   #report(batch: BatchReport | undefined): void {
