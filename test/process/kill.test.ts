@@ -1,8 +1,10 @@
 import { readdirSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { nodeFileSystem } from '../../src/fs/node-file-system.js'
 import type { Log } from '../../src/log/contract.js'
 import { openLog } from '../../src/log/open-log.js'
+import { verifyLog } from '../../src/segment/verify.js'
 import { AcknowledgedLog } from '../support/acknowledged-log.js'
 import { FixtureProcess } from '../support/fixture-process.js'
 import { type Random, random } from '../support/random.js'
@@ -27,9 +29,11 @@ test('a process killed at any moment, again and again, loses nothing that was ac
       await appendUntilKilled(t, directory, policy, heard, numbers)
     }
     seen.prepared += readdirSync(directory).filter((name) => name.startsWith('prepared-')).length
-    const log = await openLog(directory)
     const acknowledged = heard.acknowledgements - before
-    await isWhole(t, log, heard, `kill ${kill}, ${policy}, ${acknowledged} acknowledged, seed ${numbers.seed}`)
+    const when = `kill ${kill}, ${policy}, ${acknowledged} acknowledged, seed ${numbers.seed}`
+    isUndamaged(t, directory, heard.ackedLsn, when)
+    const log = await openLog(directory)
+    await isWhole(t, log, heard, when)
     const { recovery } = log
     if (acknowledged > 0) t.false(recovery.cleanShutdown)
     seen.segments = Math.max(seen.segments, recovery.segments)
@@ -38,10 +42,17 @@ test('a process killed at any moment, again and again, loses nothing that was ac
     seen.rewritten += recovery.rewrittenRecords
     seen.torn += recovery.torn === undefined ? 0 : 1
     await log.close()
+    isUndamaged(t, directory, seen.lastLsn, when)
   }
   t.log(`${heard.acknowledgements} appends were acknowledged`, seen)
   t.true(seen.segments > 1 && seen.firstLsn > 1 && seen.prepared > 0, 'it rotated, trimmed and prepared')
 })
+
+function isUndamaged(t: ExecutionContext, directory: string, lastLsn: number, when: string): void {
+  const { ok, findings, ...found } = verifyLog(nodeFileSystem, directory)
+  t.true(ok, `${when}: ${JSON.stringify(findings)}`)
+  t.true(found.lastLsn >= lastLsn, when)
+}
 
 /** Kills a process that appends: after some acknowledgements, or at any moment, while it opens the log for one. */
 async function appendUntilKilled(
