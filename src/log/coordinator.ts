@@ -199,7 +199,8 @@ export class Coordinator {
   }
 
   #refusePastLastLsn(records: number): void {
-    if (this.nextLsn + this.#line.length + records - 1 <= Number.MAX_SAFE_INTEGER) return
+    // A difference, as a sum past the last LSN would be rounded. Those that wait for room come first.
+    if (Number.MAX_SAFE_INTEGER - this.nextLsn + 1 - this.#line.records >= records) return
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `LSNs end at 2^53 - 1: there is no room behind ${this.nextLsn}`)
   }
 

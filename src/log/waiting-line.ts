@@ -17,6 +17,7 @@ export interface WaitingAppend {
 export class WaitingLine {
   #line: WaitingAppend[] = []
   #bytes = 0
+  #records = 0
 
   get length(): number {
     return this.#line.length
@@ -25,6 +26,11 @@ export class WaitingLine {
   /** Bytes of all copies. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Records of all that wait: as many LSNs will be taken before those of whoever comes later. */
+  get records(): number {
+    return this.#records
   }
 
   get first(): WaitingAppend | undefined {
@@ -54,12 +60,14 @@ export class WaitingLine {
       signal?.addEventListener('abort', giveUp, { once: true })
       this.#line.push(waiting)
       this.#bytes += waiting.copiedBytes
+      this.#records += waiting.data.length
     })
   }
 
   shift(): void {
     const first = this.#line.shift()
     this.#bytes -= first?.copiedBytes ?? 0
+    this.#records -= first?.data.length ?? 0
   }
 
   /** Empties the line, and rejects all. */
@@ -67,6 +75,7 @@ export class WaitingLine {
     const line = this.#line
     this.#line = []
     this.#bytes = 0
+    this.#records = 0
     for (const waiting of line) waiting.reject(error)
   }
 
@@ -75,5 +84,6 @@ export class WaitingLine {
     if (at === -1) return
     this.#line.splice(at, 1)
     this.#bytes -= waiting.copiedBytes
+    this.#records -= waiting.data.length
   }
 }
