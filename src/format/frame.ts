@@ -20,6 +20,8 @@ import { align8, checksumRange, positionSeed, readUint64, writeUint64 } from './
 export const FRAME_HEADER_BYTES = 56
 /** Bytes before each record in a frame's body. */
 export const RECORD_HEADER_BYTES = 4
+/** The length of a frame with one empty record: none is shorter. */
+export const MIN_FRAME_BYTES = 64
 /** A frame is never longer: its length has 32 bits, and file offsets in a segment's index have as many. */
 export const MAX_FRAME_BYTES = 0x7fff_fff8
 
@@ -106,6 +108,8 @@ export function readFrameHeader(
   const firstLsn = readUint64(bytes, at + 24)
   const timestampMs = readUint64(bytes, at + 32)
   const mark = readUint64(bytes, at + 40)
+  // Added in one step: added to the first LSN before the 1 is taken off, a sum beyond 2^53 would be rounded.
+  const lastLsn = firstLsn + (recordCount - 1)
   const wellFormed =
     frameBytes % 8 === 0 &&
     frameBytes <= MAX_FRAME_BYTES &&
@@ -113,13 +117,12 @@ export function readFrameHeader(
     recordCount >= 1 &&
     recordCount * RECORD_HEADER_BYTES <= bodyBytes &&
     firstLsn >= 1 &&
-    Number.isSafeInteger(firstLsn + recordCount - 1) &&
+    Number.isSafeInteger(lastLsn) &&
     mark < firstLsn &&
     timestampMs >= 0
   if (!wellFormed) return invalid('the frame header contradicts itself')
   if (frameBytes > bytesLeft) return invalid(`the frame says ${frameBytes} bytes, but the file has ${bytesLeft} left`)
   const bodyChecksum = bytes.readUInt32LE(at + 48)
-  const lastLsn = firstLsn + recordCount - 1
   return {
     kind: 'valid',
     header: { frameBytes, bodyBytes, recordCount, firstLsn, lastLsn, timestampMs, mark, bodyChecksum },
@@ -140,21 +143,30 @@ export function frameBodyIsValid(
 }
 
 /**
- * The records of a frame's body, as views of `body`: copy what outlives it. `undefined` where the lengths don't add up:
- * with a good checksum only a faulty writer makes such a body.
+ * Whether the record lengths in the body from `bodyAt` to before `bodyEnd` add up to it: with a good checksum only a
+ * faulty writer makes a body that they don't.
  */
-export function splitBody(body: Buffer, recordCount: number): Buffer[] | undefined {
-  const records: Buffer[] = []
-  let at = 0
+export function recordsAddUp(bytes: Buffer, bodyAt: number, bodyEnd: number, recordCount: number): boolean {
+  let at = bodyAt
   for (let index = 0; index < recordCount; index++) {
-    if (at + RECORD_HEADER_BYTES > body.length) return undefined
-    const length = body.readUInt32LE(at)
-    const begin = at + RECORD_HEADER_BYTES
-    at += recordBytes(length)
-    if (at > body.length) return undefined
-    records.push(body.subarray(begin, begin + length))
+    if (at + RECORD_HEADER_BYTES > bodyEnd) return false
+    at += recordBytes(bytes.readUInt32LE(at))
+    if (at > bodyEnd) return false
   }
-  return at === body.length ? records : undefined
+  return at === bodyEnd
+}
+
+/** The records of a frame's body, as views of `body`: copy what outlives it. `undefined` where they don't add up. */
+export function splitBody(body: Buffer, recordCount: number): Buffer[] | undefined {
+  if (!recordsAddUp(body, 0, body.length, recordCount)) return undefined
+  const records: Buffer[] = []
+  for (let at = 0; at < body.length; ) {
+    const begin = at + RECORD_HEADER_BYTES
+    const length = body.readUInt32LE(at)
+    records.push(body.subarray(begin, begin + length))
+    at += recordBytes(length)
+  }
+  return records
 }
 
 /**

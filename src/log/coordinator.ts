@@ -240,7 +240,7 @@ export class Coordinator {
   #promise(frame: PendingFrame): Promise<number> {
     this.#pendingAppends++
     const promise = new Promise<number>(this.#capture)
-    frame.settlers.push(this.#resolve)
+    frame.add(this.#resolve)
     this.#turnEnds ??= setImmediate(this.#endTurn)
     return promise
   }
@@ -322,7 +322,7 @@ export class Coordinator {
       const frame = this.#queue.nextWritten(report.writtenLsn)
       if (frame === undefined) break
       written.push(frame)
-      if (frame.ack === 'written') frame.acknowledge()
+      if (frame.ack === 'written') this.#acknowledge(frame)
     }
     this.#settleDurable()
     this.#flushes.resolveUpTo(this.#durableLsn, this.#durableLsn)
@@ -334,7 +334,7 @@ export class Coordinator {
     const nowMs = monotonicMs()
     for (let frame = this.#queue.front; frame !== undefined; frame = this.#queue.front) {
       if (!frame.settled && frame.lastLsn <= this.#durableLsn) {
-        frame.acknowledge()
+        this.#acknowledge(frame)
         this.#figures.recordAppends((nowMs - frame.acceptedMs) * 1e6, frame.recordCount)
       }
       if (!frame.settled) return
@@ -343,10 +343,13 @@ export class Coordinator {
     }
   }
 
+  #acknowledge(frame: PendingFrame): void {
+    this.#pendingAppends -= frame.acknowledge()
+  }
+
   #release(frame: PendingFrame): void {
     if (!frame.inRing) return
     this.#pendingBytes -= frame.frameBytes
-    this.#pendingAppends -= frame.settlers.length
     this.#ring.release((this.#queue.front ?? this.#encoder.open)?.place)
   }
 
@@ -356,9 +359,12 @@ export class Coordinator {
     const open = this.#encoder.rollBack(lsn)
     if (open !== undefined) rejected.push(open)
     // Frames that stay were written; the memory they lay in is given up with all the rest.
-    for (const frame of this.#queue) frame.inRing = false
     this.#pendingBytes = 0
     this.#pendingAppends = 0
+    for (const frame of this.#queue) {
+      frame.inRing = false
+      this.#pendingAppends += frame.appends
+    }
     this.#unannouncedBytes = 0
     this.#figures.recordFailure()
     this.#listener.rollback(lsn)

@@ -2,7 +2,7 @@ import type { PendingFrame } from './pending-frame.js'
 
 /** The frames that were handed over and are not settled yet, in LSN order. */
 export class FrameQueue {
-  #frames: PendingFrame[] = []
+  readonly #frames: (PendingFrame | undefined)[] = []
   #front = 0
   /** The first frame that is not known to be written. */
   #unwritten = 0
@@ -16,7 +16,7 @@ export class FrameQueue {
   }
 
   *[Symbol.iterator](): IterableIterator<PendingFrame> {
-    yield* this.#frames.slice(this.#front)
+    for (const frame of this.#frames.slice(this.#front)) if (frame !== undefined) yield frame
   }
 
   /** The next frame that `writtenLsn` makes known to be written; each comes once. */
@@ -34,6 +34,7 @@ export class FrameQueue {
 
   /** Removes the oldest frame; it was written. */
   shift(): void {
+    this.#frames[this.#front] = undefined
     this.#front++
     // Removing from an array's beginning moves all the rest: done seldom, and then for many at once.
     if (this.#front < 1024 || this.#front * 2 < this.#frames.length) return
@@ -48,6 +49,6 @@ export class FrameQueue {
     while (keep > this.#front && (this.#frames[keep - 1]?.lastLsn ?? 0) > lsn) keep--
     const removed = this.#frames.splice(keep)
     this.#unwritten = Math.min(this.#unwritten, keep)
-    return removed.filter((frame) => !frame.settled)
+    return removed.filter((frame) => frame !== undefined && !frame.settled) as PendingFrame[] // Those behind the front are frames.
   }
 }

@@ -248,11 +248,14 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
       await this.#coordinator.close()
     } finally {
       // The writer has stopped: only now may another one have the directory.
-      await this.#parts.claim.release()
-      this.#status = 'closed'
-      this.#watch.end('closed')
-      await this.#reader.close()
-      this.emit('close')
+      await this.#parts.claim.release().finally(() => this.#ended())
     }
+  }
+
+  async #ended(): Promise<void> {
+    this.#status = 'closed'
+    this.#watch.end('closed')
+    await this.#reader.close()
+    this.emit('close')
   }
 }

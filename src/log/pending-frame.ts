@@ -14,8 +14,7 @@ export class PendingFrame {
   readonly acceptedMs: number
   /** Milliseconds since the epoch. */
   readonly timestampMs: number
-  /** One for each append: each stands for one record, but for that of an `appendMany`, which stands for all. */
-  readonly settlers: Settle[] = []
+  #settlers: Settle[] = []
   recordCount = 0
   bodyBytes = 0
   /** The ring's number of it, once it is handed over. */
@@ -32,6 +31,16 @@ export class PendingFrame {
     this.timestampMs = timestampMs
   }
 
+  /** Adds an append: it stands for one record, but that of an `appendMany`, which is alone, stands for all. */
+  add(settle: Settle): void {
+    this.#settlers.push(settle)
+  }
+
+  /** Appends that are not settled. */
+  get appends(): number {
+    return this.#settlers.length
+  }
+
   get lastLsn(): number {
     return this.firstLsn + this.recordCount - 1
   }
@@ -40,19 +49,27 @@ export class PendingFrame {
     return frameBytesFor(this.bodyBytes)
   }
 
-  /** Resolves all of its appends, in LSN order. */
-  acknowledge(): void {
-    this.settled = true
+  /** Resolves all of its appends, in LSN order. Returns how many. */
+  acknowledge(): number {
+    const settlers = this.#settle()
     let lsn = this.firstLsn
-    for (const settle of this.settlers) settle(lsn++)
+    for (const settle of settlers) settle(lsn++)
+    return settlers.length
   }
 
   /** Rejects all of its appends. */
   reject(error: Error): void {
-    this.settled = true
     // Resolving a promise with a rejected one rejects it: so a frame keeps one function an append, not two.
     const rejection = Promise.reject(error)
     rejection.catch(() => {}) // The appends' own promises carry the error; this one is nobody's.
-    for (const settle of this.settlers) settle(rejection)
+    for (const settle of this.#settle()) settle(rejection)
+  }
+
+  /** Lets go of the functions at once: a frame outlives them, and with them it would keep every promise alive. */
+  #settle(): readonly Settle[] {
+    const settlers = this.#settlers
+    this.#settlers = []
+    this.settled = true
+    return settlers
   }
 }

@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.js'
-import { CHUNK_BYTES_MAX, RecordBatch } from '../segment/record-batch.js'
+import { RecordBatch } from '../segment/record-batch.js'
 import { type FoundFrame, frameBehind } from '../segment/segment-reader.js'
 import type { FollowOptions, LogRecord, ReadOptions } from './contract.js'
 import { DurableSegments } from './durable-segments.js'
@@ -7,6 +7,9 @@ import type { LogView } from './log-view.js'
 import { checkFollowOptions, checkLsn, checkReadOptions } from './read-arguments.js'
 import { type BatchSource, RecordIterator } from './record-iterator.js'
 import { RecordSource } from './record-source.js'
+
+/** The longest frame that is kept for the next `get`. */
+const KEPT_BYTES_MAX = 1024 * 1024
 
 /** The frame that the last `get` found. */
 interface LastFrame {
@@ -124,5 +127,5 @@ function closedError(): SluiceError {
 
 /** Whether a frame is short enough to be kept. */
 function isKept(frame: FoundFrame): boolean {
-  return frame.window.bytes.length <= CHUNK_BYTES_MAX
+  return frame.window.bytes.length <= KEPT_BYTES_MAX
 }

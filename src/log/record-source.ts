@@ -77,9 +77,10 @@ export class RecordSource implements BatchSource {
       const position = known ?? (await this.#segments.locate(reader, lsn, reach))
       const chunk = await reader.records(position, lsn, reach.lastLsn, this.#chunkBytes)
       // Little is read until it shows that there is much to read: a follower at the end gets a frame or two each time.
-      this.#chunkBytes = chunk.cut ? Math.min(this.#chunkBytes * 2, CHUNK_BYTES_MAX) : CHUNK_BYTES_MIN
+      const more = chunk.lastLsn < reach.lastLsn
+      this.#chunkBytes = more ? Math.min(this.#chunkBytes * 2, CHUNK_BYTES_MAX) : CHUNK_BYTES_MIN
       this.#place = { segmentFirstLsn: reader.firstLsn, position: chunk.next }
-      this.#lsn = chunk.next.firstLsn
+      this.#lsn = chunk.lastLsn + 1
       return chunk.batch
     })
   }

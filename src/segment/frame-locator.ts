@@ -101,11 +101,11 @@ export class FrameLocator {
   async #provedFooter(): Promise<SegmentFooter | undefined> {
     const size = await this.#file.size()
     if (size < SEGMENT_HEADER_BYTES + FOOTER_TRAILER_BYTES) return undefined
-    const trailer = await this.#file.window(size - FOOTER_TRAILER_BYTES, FOOTER_TRAILER_BYTES)
+    const trailer = await this.#file.window(size - FOOTER_TRAILER_BYTES, FOOTER_TRAILER_BYTES, FOOTER_TRAILER_BYTES)
     const footerBytes = footerBytesFromTrailer(trailer.bytes, size - SEGMENT_HEADER_BYTES)
     if (footerBytes === undefined || footerBytes > longestFooterBytes(size)) return undefined
     const offset = size - footerBytes
-    const window = await this.#file.window(offset, footerBytes)
+    const window = await this.#file.window(offset, footerBytes, footerBytes)
     const result = readSegmentFooter(window.bytes, this.#file.nonceChecksum, offset)
     return result.kind === 'valid' && fits(result.footer, this.#file.firstLsn, offset) ? result.footer : undefined
   }

@@ -7,7 +7,14 @@ import type { FileWindow } from './file-window.js'
 import type { LogFolder } from './log-folder.js'
 import { type MarkFileContent, unsupportedMark } from './mark-file.js'
 import { checkLink } from './segment-chain.js'
-import { readSegmentHead, type SegmentHead, type SoundHead, soundHead, unsupportedSegment } from './segment-head.js'
+import {
+  firstLogId,
+  readSegmentHead,
+  type SegmentHead,
+  type SoundHead,
+  soundHead,
+  unsupportedSegment,
+} from './segment-head.js'
 import { type SegmentScan, scanSegment } from './segment-scan.js'
 
 /** A segment whose frames were read. */
@@ -77,23 +84,16 @@ function newestMark({ newest }: MarkFileContent, directory: string): Mark | unde
   return newest.kind === 'valid' ? newest.mark : undefined
 }
 
-function firstLogId(heads: readonly SegmentHead[]): Buffer | undefined {
-  for (const { result } of heads) {
-    if (result.kind === 'valid') return result.header.logId
-  }
-  return undefined
-}
-
 interface TrimEvidence {
   readonly heads: readonly SegmentHead[]
   readonly firstLsn: number
   readonly marked: number
-  readonly logId: Buffer
+  readonly logId: Buffer | undefined
   readonly window: FileWindow
 }
 
 /** Parts the segments wholly below the trim mark, in whatever state they are, from those that are kept. */
-function splitAtTrimMark(
+export function splitAtTrimMark(
   fs: FileSystem,
   directory: string,
   evidence: TrimEvidence,

@@ -37,22 +37,31 @@ export class Quarantine {
   /** Copies a segment's bytes from `from` to before `to`; returns the path of the copy. */
   keep(segment: string, from: number, to: number): string {
     this.#makeDirectory()
-    const fs = this.#fs
-    const source = fs.openSync(join(this.#logDirectory, segment), 'read')
+    const source = this.#fs.openSync(join(this.#logDirectory, segment), 'read')
     try {
       const path = this.#freeOrSame(segment, from, source, to)
       if (this.#bytesOf(path) === undefined) this.#copy(source, from, to, path)
-      fs.syncDirectorySync(this.#directory)
+      this.#fs.syncDirectorySync(this.#directory)
       return path
     } finally {
-      fs.closeSync(source)
+      this.#fs.closeSync(source)
+    }
+  }
+
+  /** Where {@link keep} would put these bytes. */
+  pathToKeep(segment: string, from: number, to: number): string {
+    const source = this.#fs.openSync(join(this.#logDirectory, segment), 'read')
+    try {
+      return this.#freeOrSame(segment, from, source, to)
+    } finally {
+      this.#fs.closeSync(source)
     }
   }
 
   /** Moves a whole segment file here; returns its new path. */
   move(segment: string): string {
     this.#makeDirectory()
-    const path = this.#free(segment, 0)
+    const path = this.pathToMove(segment)
     this.#fs.renameSync(join(this.#logDirectory, segment), path)
     // The new entry first: between the two syncs the file may have two names, but never none.
     this.#fs.syncDirectorySync(this.#directory)
@@ -60,9 +69,12 @@ export class Quarantine {
     return path
   }
 
-  /** Where {@link move} would move a segment, and {@link keep} would keep what was never kept before. */
-  plan(segment: string, offset: number): string {
-    return this.#free(segment, offset)
+  /** Where {@link move} would put this segment. */
+  pathToMove(segment: string): string {
+    for (let copy = 1; ; copy++) {
+      const path = this.#path(segment, 0, copy)
+      if (this.#bytesOf(path) === undefined) return path
+    }
   }
 
   #makeDirectory(): void {
@@ -73,13 +85,6 @@ export class Quarantine {
 
   #path(segment: string, offset: number, copy: number): string {
     return join(this.#directory, `${segment}.${offset}${copy === 1 ? '' : `.${copy}`}`)
-  }
-
-  #free(segment: string, offset: number): string {
-    for (let copy = 1; ; copy++) {
-      const path = this.#path(segment, offset, copy)
-      if (this.#bytesOf(path) === undefined) return path
-    }
   }
 
   /** The path that holds these very bytes already, or else the first that is free. */

@@ -51,7 +51,8 @@ export class RecordBatch {
     const last = frames.at(-1)
     const begin = frames[0]?.bodyAt ?? 0
     const end = last === undefined ? begin : last.bodyAt + last.header.bodyBytes
-    if ((end - begin) * 2 >= chunk.length) return new RecordBatch(chunk, frames, fromLsn, lastLsn)
+    // A chunk that met the end of the file is a part of the memory that was taken for it.
+    if ((end - begin) * 2 >= chunk.buffer.byteLength) return new RecordBatch(chunk, frames, fromLsn, lastLsn)
     return new RecordBatch(Buffer.from(chunk.subarray(begin, end)), frames, fromLsn, lastLsn, begin)
   }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { SluiceError } from '../errors.js'
 import { checksum } from '../format/checksum.js'
 import { segmentFileName } from '../format/file-names.js'
-import type { FrameHeader } from '../format/frame.js'
+import { FRAME_HEADER_BYTES, type FrameHeader } from '../format/frame.js'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../format/segment-header.js'
 import type { FileSystem, ReadableFile } from '../fs/file-system.js'
 import { FrameWindow } from './frame-window.js'
@@ -46,7 +46,7 @@ export class SegmentFile {
       .catch((error) => failed(name, 'opened', error))
     try {
       const block = Buffer.allocUnsafe(SEGMENT_HEADER_BYTES)
-      const read = await readFully(file, block, 0, 0).catch((error) => failed(name, 'read', error))
+      const read = await readAtLeast(file, block, 0, 0, block.length).catch((error) => failed(name, 'read', error))
       return new SegmentFile(name, provedHeader(block.subarray(0, read), name, place), file)
     } catch (error) {
       // Nothing was written, so a close that fails loses nothing: what went wrong before is what the caller must hear.
@@ -55,10 +55,13 @@ export class SegmentFile {
     }
   }
 
-  /** Up to `bytes` bytes from `offset` on, in memory of their own; fewer where the file ends. */
-  async window(offset: number, bytes: number): Promise<FrameWindow> {
+  /**
+   * Up to `bytes` bytes from `offset` on, in memory of their own: fewer than `least` only where the file ends. Asking for
+   * no more than is needed saves the read that finds out whether a short one had come to the end.
+   */
+  async window(offset: number, bytes: number, least = FRAME_HEADER_BYTES): Promise<FrameWindow> {
     const buffer = Buffer.allocUnsafeSlow(bytes)
-    const read = await this.#read(buffer, 0, offset)
+    const read = await this.#read(buffer, 0, offset, least)
     return new FrameWindow(buffer.subarray(0, read), offset, this.nonceChecksum)
   }
 
@@ -70,7 +73,7 @@ export class SegmentFile {
     if (offset + header.frameBytes > (await this.size())) return undefined
     const buffer = Buffer.allocUnsafeSlow(header.frameBytes)
     const known = window.bytes.copy(buffer, 0, offset - window.offset)
-    const read = await this.#read(buffer, known, offset + known)
+    const read = await this.#read(buffer, known, offset + known, buffer.length - known)
     return known + read < buffer.length ? undefined : new FrameWindow(buffer, offset, this.nonceChecksum)
   }
 
@@ -90,15 +93,21 @@ export class SegmentFile {
     return new SluiceError('SLUICE_CORRUPT', message, { segment: this.name, offset, firstLsn, lastLsn })
   }
 
-  async #read(buffer: Buffer, at: number, offset: number): Promise<number> {
-    return readFully(this.#file, buffer, at, offset).catch((error) => failed(this.name, 'read', error))
+  async #read(buffer: Buffer, at: number, offset: number, least: number): Promise<number> {
+    return readAtLeast(this.#file, buffer, at, offset, least).catch((error) => failed(this.name, 'read', error))
   }
 }
 
-/** Fills `buffer` from `at` on with the file's bytes from `offset` on; resolves to how many there were. */
-async function readFully(file: ReadableFile, buffer: Buffer, at: number, offset: number): Promise<number> {
+/** Reads into `buffer`, from `at` on, what the file has from `offset` on: at least `least` bytes, unless it ends before. */
+async function readAtLeast(
+  file: ReadableFile,
+  buffer: Buffer,
+  at: number,
+  offset: number,
+  least: number,
+): Promise<number> {
   let done = 0
-  while (at + done < buffer.length) {
+  while (done < least) {
     const read = await file.read(buffer, at + done, buffer.length - at - done, offset + done)
     if (read === 0) break
     done += read

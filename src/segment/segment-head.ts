@@ -47,13 +47,13 @@ export function readSegmentHead(fs: FileSystem, directory: string, firstLsn: num
   }
 }
 
-/** The head, where the header is valid and agrees with its name and the log's id; otherwise why not. */
-export function soundHead(head: SegmentHead, logId: Buffer): SoundHead | { readonly reason: string } {
+/** The head, where the header is valid and agrees with its name and the log's id, if that is known; otherwise why not. */
+export function soundHead(head: SegmentHead, logId: Buffer | undefined): SoundHead | { readonly reason: string } {
   const { name, firstLsn, fileBytes, result } = head
   if (result.kind === 'unsupported') return { reason: `its format version ${result.version} is newer` }
   if (result.kind === 'invalid') return { reason: `its header is damaged: ${result.reason}` }
   const { header } = result
-  if (!header.logId.equals(logId)) {
+  if (logId !== undefined && !header.logId.equals(logId)) {
     return { reason: `it belongs to another log, ${header.logId.toString('hex')}, not to ${logId.toString('hex')}` }
   }
   if (header.firstLsn !== firstLsn) return { reason: `its header says that it begins with LSN ${header.firstLsn}` }
@@ -64,4 +64,12 @@ export function soundHead(head: SegmentHead, logId: Buffer): SoundHead | { reado
 export function unsupportedSegment(name: string, version: number): SluiceError {
   const message = `segment ${name} has format version ${version}, written by a newer sluice`
   return new SluiceError('SLUICE_UNSUPPORTED_FORMAT', message, { segment: name, offset: 0 })
+}
+
+/** The log's id as the first valid header tells it: for a log without a mark file. */
+export function firstLogId(heads: readonly SegmentHead[]): Buffer | undefined {
+  for (const { result } of heads) {
+    if (result.kind === 'valid') return result.header.logId
+  }
+  return undefined
 }

@@ -11,10 +11,10 @@ export const CHUNK_BYTES_MIN = 2 * INDEX_SPACING_BYTES
 /** What one read of a chunk gave. */
 export interface ChunkOfRecords {
   readonly batch: RecordBatch
-  /** The frame that follows. */
+  /** The LSN of the last record in it. */
+  readonly lastLsn: number
+  /** The frame of the LSN that follows. */
   readonly next: FramePosition
-  /** Whether there is more to read in this segment: then a longer chunk pays. */
-  readonly cut: boolean
 }
 
 /** One proved frame, and the window that holds it. */
@@ -77,12 +77,14 @@ export class SegmentReader {
           if (frame === undefined) break
           frames.push(frame)
         }
+        // Where the end lies inside a frame, who reads on later begins with that frame again.
+        if (header.lastLsn > lastLsn) break
         next = behind(next, header)
       }
-      if (frames.length > 0) {
-        const cut = next.firstLsn <= lastLsn
-        const batch = RecordBatch.cutDown(window.bytes, frames, fromLsn, Math.min(lastLsn, next.firstLsn - 1))
-        return { batch, next, cut }
+      const lastFrame = frames.at(-1)
+      if (lastFrame !== undefined) {
+        const last = Math.min(lastLsn, lastFrame.header.lastLsn)
+        return { batch: RecordBatch.cutDown(window.bytes, frames, fromLsn, last), lastLsn: last, next }
       }
     }
   }

@@ -29,35 +29,47 @@ export interface SegmentScan {
   readonly highestLsn: number
 }
 
+export interface ScanOptions {
+  /** See `ScanStart`. */
+  readonly checkRecords?: boolean
+  /** Called for each valid frame. */
+  readonly onFrame?: (frame: ScannedFrame) => void
+}
+
 /** Reads one segment from its first frame on, and looks behind the place where it ends to be valid. */
 export function scanSegment(
   fs: FileSystem,
   directory: string,
   segment: { readonly name: string; readonly header: SegmentHeader },
   window: FileWindow,
-  onFrame: (frame: ScannedFrame) => void = () => {},
+  options: ScanOptions = {},
 ): SegmentScan {
   const fd = fs.openSync(join(directory, segment.name), 'read')
   try {
     window.move(fd, fs.sizeSync(fd))
-    return scanWindow(window, segment.header, onFrame)
+    return scanWindow(window, segment.header, options)
   } finally {
     fs.closeSync(fd)
   }
 }
 
-function scanWindow(window: FileWindow, header: SegmentHeader, onFrame: (frame: ScannedFrame) => void): SegmentScan {
+function scanWindow(window: FileWindow, header: SegmentHeader, options: ScanOptions): SegmentScan {
   const nonceChecksum = checksum(header.nonce)
-  const start = { offset: SEGMENT_HEADER_BYTES, lsn: header.firstLsn, timestampMs: 0 }
+  const start = {
+    offset: SEGMENT_HEADER_BYTES,
+    lsn: header.firstLsn,
+    timestampMs: 0,
+    checkRecords: options.checkRecords ?? false,
+  }
   const scan = new FrameScan(window, nonceChecksum, start)
   const index = new SegmentIndex()
   let mark = 0
   for (let frame = scan.next(); frame !== undefined; frame = scan.next()) {
     index.add(frame.header.firstLsn, frame.offset)
     mark = Math.max(mark, frame.header.mark)
-    onFrame(frame)
+    options.onFrame?.(frame)
   }
-  const end = scan.finish()
+  const end = agreed(scan, header, scan.finish())
   const later = end.kind === 'invalid' ? findLaterEvidence(window, nonceChecksum, scan.endOffset) : undefined
   const footerMark = end.kind === 'sealed' ? end.footer.mark : 0
   return {
@@ -72,4 +84,17 @@ function scanWindow(window: FileWindow, header: SegmentHeader, onFrame: (frame: 
     mark: Math.max(mark, footerMark, later?.mark ?? 0),
     highestLsn: Math.max(scan.nextLsn - 1, later?.lastLsn ?? 0),
   }
+}
+
+/** A footer that says something else than the frames before it is none. */
+function agreed(scan: FrameScan, header: SegmentHeader, end: ScanEnd): ScanEnd {
+  if (end.kind !== 'sealed') return end
+  const { footer } = end
+  const agrees =
+    footer.firstLsn === header.firstLsn &&
+    footer.lastLsn === scan.nextLsn - 1 &&
+    footer.frameCount === scan.frameCount &&
+    footer.firstTimestampMs === scan.firstTimestampMs &&
+    footer.lastTimestampMs === scan.lastTimestampMs
+  return agrees ? end : { kind: 'invalid', reason: 'the footer contradicts the frames before it' }
 }

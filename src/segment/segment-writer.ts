@@ -11,6 +11,7 @@ import { writeFully } from './transfer.js'
 
 const zeros = Buffer.alloc(1024 * 1024)
 const LEAST_ZERO_FILL_BYTES = 256 * 1024
+const MOST_ZERO_FILL_BYTES = 4 * 1024 * 1024
 
 /** Where a segment that is continued stands. */
 export interface SegmentPosition {
@@ -199,10 +200,12 @@ export class SegmentWriter {
     const begin = Math.max(this.#zeroedBytes, this.#offset)
     const length = Math.min(this.#zeroFillBytes, segmentBytes - begin)
     if (length <= 0) return false
-    writeFully(this.#fileSystem, this.#fd, zeros, 0, length, begin)
+    for (let done = 0; done < length; done += zeros.length) {
+      writeFully(this.#fileSystem, this.#fd, zeros, 0, Math.min(zeros.length, length - done), begin + done)
+    }
     this.sync()
     this.#zeroedBytes = begin + length
-    this.#zeroFillBytes = Math.min(zeros.length, this.#zeroFillBytes * 2)
+    this.#zeroFillBytes = Math.min(MOST_ZERO_FILL_BYTES, this.#zeroFillBytes * 2)
     return true
   }
 

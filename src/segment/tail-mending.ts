@@ -90,6 +90,18 @@ export function footerFor({ head, scan }: ScannedSegment, mark: number): Segment
   }
 }
 
+/** Whether a segment ends in the very footer that its frames call for; only its mark can't be told from them. */
+export function hasDueFooter(segment: ScannedSegment): boolean {
+  const { end } = segment.scan
+  if (end.kind !== 'sealed') return false
+  const due = footerFor(segment, end.footer.mark)
+  return sameNumbers(due.entryLsns, end.footer.entryLsns) && sameNumbers(due.entryOffsets, end.footer.entryOffsets)
+}
+
+function sameNumbers(some: readonly number[], others: readonly number[]): boolean {
+  return some.length === others.length && some.every((number, index) => number === others[index])
+}
+
 /** Gathers frames that lie behind one another, so that many small ones cost few writes. */
 class FrameRun {
   readonly #fs: FileSystem

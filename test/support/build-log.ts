@@ -29,7 +29,7 @@ export interface FramePlan {
 
 /** A segment to build. */
 export interface SegmentPlan {
-  readonly frames: readonly (FramePlan | readonly string[])[]
+  readonly frames: readonly (FramePlan | FramePlan['records'])[]
   /** Whether it ends in a footer. @default all but the last one do */
   readonly sealed?: boolean
   /** Zeros after its end. @default 0 */

@@ -48,12 +48,17 @@ export class ControlledView implements LogView {
       if (signal?.aborted) return reject(signal.reason)
       if (this.durableLsn > lsn) return resolve('more')
       if (this.#end !== undefined) return resolve(this.#end)
-      const waiter = { lsn, resolve }
-      this.#waiting.add(waiter)
-      signal?.addEventListener('abort', () => {
+      const onAbort = () => {
         this.#waiting.delete(waiter)
-        reject(signal.reason)
-      })
+        reject(signal?.reason)
+      }
+      const told = (news: News) => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve(news)
+      }
+      const waiter = { lsn, resolve: told }
+      this.#waiting.add(waiter)
+      signal?.addEventListener('abort', onAbort)
     })
   }
 

@@ -1,0 +1,389 @@
+import test from 'ava'
+import { checksum } from '../../src/format/checksum.js'
+import { FRAME_HEADER_BYTES, sealFrame } from '../../src/format/frame.js'
+import { encodeSegmentFooter } from '../../src/format/segment-footer.js'
+import { FORMAT_VERSION, SEGMENT_HEADER_BYTES } from '../../src/format/segment-header.js'
+import type { LogRecord } from '../../src/log/contract.js'
+import { CHUNK_BYTES_MAX } from '../../src/segment/record-batch.js'
+import { CHUNK_BYTES_MIN, SegmentReader } from '../../src/segment/segment-reader.js'
+import {
+  type ComposedSegment,
+  composeFrame,
+  composeSegment,
+  filesOf,
+  framesOfOne,
+  LOG_ID,
+  sixteenBytes,
+  somePayloads,
+} from '../support/compose-segments.js'
+import { random } from '../support/random.js'
+import { ReadingFileSystem } from '../support/reading-file-system.js'
+import { isSluiceError, sameRecords } from '../support/records.js'
+
+const directory = '/log'
+
+async function opened(segment: ComposedSegment, fileSystem = new ReadingFileSystem(filesOf(directory, [segment]))) {
+  const { firstLsn } = segment
+  return { fileSystem, reader: await SegmentReader.open({ fileSystem, directory, firstLsn, logId: LOG_ID }) }
+}
+
+/** All records from `fromLsn` to `lastLsn`, chunk by chunk, and the error that ended it. */
+async function readOn(reader: SegmentReader, segment: ComposedSegment, fromLsn: number, lastLsn: number) {
+  const records: LogRecord[] = []
+  try {
+    let position = await reader.locate(fromLsn, { lastLsn, sealed: isSealed(segment) })
+    for (let lsn = fromLsn; lsn <= lastLsn; ) {
+      const chunk = await reader.records(position, lsn, lastLsn, CHUNK_BYTES_MIN)
+      for (let record = chunk.batch.next(); record !== undefined; record = chunk.batch.next()) records.push(record)
+      position = chunk.next
+      lsn = chunk.lastLsn + 1
+    }
+    return { records, error: undefined }
+  } catch (error) {
+    return { records, error }
+  }
+}
+
+/** The frame of `lsn` in a sealed segment. */
+async function get(reader: SegmentReader, lsn: number, lastLsn: number) {
+  return reader.frame(await reader.locate(lsn, { lastLsn, sealed: true }), lsn)
+}
+
+function isSealed(segment: ComposedSegment): boolean {
+  return segment.bytes.length > segment.endOffset && segment.bytes[segment.endOffset] !== 0
+}
+
+function flipBit(bytes: Buffer, at: number, bit = 0): void {
+  bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at)
+}
+
+const mixedFrames = [
+  somePayloads(10, 3, 100),
+  [Buffer.alloc(0)],
+  [Buffer.alloc(0), Buffer.from('a'), Buffer.alloc(0), Buffer.from('abcde')],
+  somePayloads(18, 5000, 9),
+  [Buffer.alloc(700_000, 'large')],
+  somePayloads(5019, 40, 20_000),
+  somePayloads(5059, 2, 8),
+]
+
+for (const sealed of [true, false]) {
+  const kind = sealed ? 'sealed' : 'tail'
+
+  test(`${kind}: gives all records of small, empty, large and many-record frames`, async (t) => {
+    const segment = composeSegment({ firstLsn: 10, frames: mixedFrames, sealed, zeros: 100_000 })
+    const { reader } = await opened(segment)
+    const { records, error } = await readOn(reader, segment, 10, segment.lastLsn)
+    t.is(error, undefined)
+    sameRecords(t, records, [segment], 10, segment.lastLsn)
+  })
+
+  test(`${kind}: begins and ends inside frames`, async (t) => {
+    const segment = composeSegment({ firstLsn: 10, frames: mixedFrames, sealed, zeros: 100_000 })
+    const { reader } = await opened(segment)
+    for (const [from, last] of [
+      [11, 11],
+      [12, 14],
+      [1500, 5018],
+      [5018, 5020],
+      [5030, 5060],
+    ] as const) {
+      const { records, error } = await readOn(reader, segment, from, last)
+      t.is(error, undefined)
+      sameRecords(t, records, [segment], from, last)
+    }
+  })
+
+  test(`${kind}: finds the frame of any LSN`, async (t) => {
+    const segment = composeSegment({ firstLsn: 10, frames: mixedFrames, sealed, zeros: 100_000 })
+    const { reader } = await opened(segment)
+    for (const lsn of [5060, 10, 14, 5018, 2000, 5019, 5058]) {
+      const found = await reader.frame(await reader.locate(lsn, { lastLsn: segment.lastLsn, sealed }), lsn)
+      t.true(found.header.firstLsn <= lsn && found.header.lastLsn >= lsn)
+    }
+  })
+}
+
+test('reads on after short reads', async (t) => {
+  const segment = composeSegment({ firstLsn: 10, frames: mixedFrames, sealed: true })
+  const { reader, fileSystem } = await opened(segment)
+  fileSystem.shortReadBytes = 1013
+  const { records, error } = await readOn(reader, segment, 10, segment.lastLsn)
+  t.is(error, undefined)
+  sameRecords(t, records, [segment], 10, segment.lastLsn)
+})
+
+test('refuses a segment whose header is damaged, foreign, misnamed, cut short or newer, and closes the file', async (t) => {
+  const compose = () => composeSegment({ firstLsn: 10, frames: [[Buffer.from('a')]], sealed: true })
+  const damaged = compose()
+  flipBit(damaged.bytes, 60)
+  const foreign = composeSegment({ firstLsn: 10, frames: [], sealed: false, logId: sixteenBytes('other') })
+  const misnamed = composeSegment({ firstLsn: 11, frames: [], sealed: false })
+  const newer = compose()
+  newer.bytes.writeUInt16LE(FORMAT_VERSION + 1, 12)
+  newer.bytes.writeUInt32LE(checksum(newer.bytes.subarray(12, 128)), 8)
+  const cases = [
+    [damaged.bytes, 'SLUICE_CORRUPT'],
+    [foreign.bytes, 'SLUICE_CORRUPT'],
+    [misnamed.bytes, 'SLUICE_CORRUPT'],
+    [compose().bytes.subarray(0, 100), 'SLUICE_CORRUPT'],
+    [Buffer.alloc(0), 'SLUICE_CORRUPT'],
+    [newer.bytes, 'SLUICE_UNSUPPORTED_FORMAT'],
+  ] as const
+  for (const [bytes, code] of cases) {
+    const fileSystem = new ReadingFileSystem(new Map([[`${directory}/${compose().name}`, bytes]]))
+    const error = await t.throwsAsync(SegmentReader.open({ fileSystem, directory, firstLsn: 10, logId: LOG_ID }))
+    t.is(isSluiceError(t, error, code).segment, '0000000000000010.seg')
+    t.deepEqual(fileSystem.openPaths, [])
+  }
+})
+
+test('an I/O error is SLUICE_IO, with its cause', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 10, 8), sealed: false })
+  const { reader, fileSystem } = await opened(segment)
+  const cause = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', errno: -5, syscall: 'read' })
+  fileSystem.beforeRead = () => {
+    throw cause
+  }
+  const { error } = await readOn(reader, segment, 1, 10)
+  const failure = isSluiceError(t, error, 'SLUICE_IO')
+  t.is(failure.cause, cause)
+  t.is(failure.errno, -5)
+  const missing = await t.throwsAsync(SegmentReader.open({ fileSystem, directory, firstLsn: 2 }))
+  isSluiceError(t, missing, 'SLUICE_IO')
+})
+
+test('a flipped bit in a header or body gives the good records before it, then names segment, offset and LSNs', async (t) => {
+  for (const sealed of [true, false]) {
+    for (const [frameIndex, at] of [
+      [0, 0],
+      [0, 100],
+      [3, 20],
+      [3, FRAME_HEADER_BYTES + 30_000],
+      [4, FRAME_HEADER_BYTES + 600_000],
+      [6, FRAME_HEADER_BYTES + 5],
+    ] as const) {
+      const segment = composeSegment({ firstLsn: 10, frames: mixedFrames, sealed, zeros: 5000 })
+      const frame = segment.frames[frameIndex]
+      if (frame === undefined) throw new Error('there is such a frame')
+      flipBit(segment.bytes, frame.offset + at)
+      const { reader } = await opened(segment)
+      const { records, error } = await readOn(reader, segment, 10, segment.lastLsn)
+      sameRecords(t, records, [segment], 10, frame.firstLsn - 1)
+      const failure = isSluiceError(t, error, 'SLUICE_CORRUPT')
+      t.is(failure.segment, segment.name)
+      t.is(failure.offset, frame.offset)
+      t.is(failure.firstLsn, frame.firstLsn)
+      // A body that is damaged concerns its frame; behind a damaged header nobody knows where the next frame begins.
+      t.is(failure.lastLsn, at < FRAME_HEADER_BYTES ? segment.lastLsn : frame.lastLsn)
+    }
+  }
+})
+
+test('no flipped bit ever changes what is read: it is an error, or it does not matter', async (t) => {
+  const frames = [
+    [Buffer.from('one'), Buffer.alloc(0)],
+    [Buffer.from('three')],
+    [Buffer.from('four'), Buffer.from('5')],
+  ]
+  const pristine = composeSegment({ firstLsn: 1, frames, sealed: true })
+  let errors = 0
+  for (let at = SEGMENT_HEADER_BYTES; at < pristine.bytes.length; at++) {
+    for (let bit = 0; bit < 8; bit++) {
+      const segment = composeSegment({ firstLsn: 1, frames, sealed: true })
+      flipBit(segment.bytes, at, bit)
+      const { reader } = await opened(segment)
+      const { records, error } = await readOn(reader, pristine, 1, 5)
+      sameRecords(t, records, [pristine], 1, records.length)
+      if (error === undefined) t.is(records.length, 5)
+      else isSluiceError(t, error, 'SLUICE_CORRUPT')
+      errors += error === undefined ? 0 : 1
+      for (const lsn of [1, 5]) {
+        const found = await get(reader, lsn, 5).catch((failure) => isSluiceError(t, failure, 'SLUICE_CORRUPT'))
+        if (at >= pristine.endOffset) t.true('header' in found, 'the footer is not needed')
+      }
+    }
+  }
+  // Only padding and the footer may change without harm: all the rest of the frames is under a checksum.
+  const padding = pristine.frames.length * 4
+  t.true(errors >= (pristine.endOffset - SEGMENT_HEADER_BYTES - padding) * 8, `${errors} errors`)
+})
+
+test('random damage is never returned as data', async (t) => {
+  const { seed, below } = random()
+  t.log(`seed ${seed}`)
+  for (let round = 0; round < 60; round++) {
+    const frames = Array.from({ length: 1 + below(40) }, () =>
+      Array.from({ length: 1 + below(5) }, () => Buffer.alloc(below(3000), below(256))),
+    )
+    const pristine = composeSegment({ firstLsn: 7, frames, sealed: below(2) === 0, zeros: below(9000) })
+    const segment = { ...pristine, bytes: Buffer.from(pristine.bytes) }
+    const at = SEGMENT_HEADER_BYTES + below(pristine.endOffset - SEGMENT_HEADER_BYTES)
+    const { bytes } = segment
+    const end = Math.min(bytes.length, at + 1 + below(5000))
+    const other = SEGMENT_HEADER_BYTES + below(at - SEGMENT_HEADER_BYTES + 1)
+    if (below(2) === 0) bytes.fill(below(256), at, end)
+    else bytes.copyWithin(at, other, other + end - at)
+    const from = 7 + below(pristine.records.length)
+    const { reader } = await opened(segment)
+    const { records, error } = await readOn(reader, pristine, from, pristine.lastLsn)
+    sameRecords(t, records, [pristine], from, from + records.length - 1)
+    if (error === undefined) t.is(records.length, pristine.lastLsn - from + 1)
+    else isSluiceError(t, error, 'SLUICE_CORRUPT')
+  }
+})
+
+test('a frame from elsewhere in the segment is no frame here', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 10, 8), sealed: true })
+  const [, second, third] = segment.frames
+  if (second === undefined || third === undefined) throw new Error('there are ten frames')
+  segment.bytes.copy(segment.bytes, third.offset, second.offset, second.offset + second.bytes)
+  const { reader } = await opened(segment)
+  const { records, error } = await readOn(reader, segment, 1, 10)
+  t.is(records.length, 2)
+  t.is(isSluiceError(t, error, 'SLUICE_CORRUPT').offset, third.offset)
+})
+
+test('a valid frame with other LSNs than its place asks for is damage', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 10, 8), sealed: false })
+  const third = segment.frames[2]
+  if (third === undefined) throw new Error('there are ten frames')
+  const nonceChecksum = checksum(sixteenBytes('nonce 1'))
+  const place = { firstLsn: 4, timestampMs: 1, nonceChecksum, offset: third.offset }
+  composeFrame([Buffer.alloc(8)], place).copy(segment.bytes, third.offset)
+  const { reader } = await opened(segment)
+  const { records, error } = await readOn(reader, segment, 1, 10)
+  t.is(records.length, 2)
+  t.is(isSluiceError(t, error, 'SLUICE_CORRUPT').firstLsn, 3)
+})
+
+test("a body whose lengths don't add up under a good checksum is damage, and none of it is returned", async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 3, 8), sealed: false })
+  const second = segment.frames[1]
+  if (second === undefined) throw new Error('there are three frames')
+  const body = segment.bytes.subarray(second.offset + FRAME_HEADER_BYTES)
+  body.writeUInt32LE(4, 0)
+  sealFrame(segment.bytes, second.offset, checksum(sixteenBytes('nonce 1')), second.offset, 1)
+  const { reader } = await opened(segment)
+  const { records, error } = await readOn(reader, segment, 1, 3)
+  t.is(records.length, 1)
+  t.regex(isSluiceError(t, error, 'SLUICE_CORRUPT').message, /add up/)
+})
+
+test('a frame that says more than the file has takes no memory', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: [[Buffer.alloc(900_000)]], sealed: false })
+  const cut = { ...segment, bytes: segment.bytes.subarray(0, 50_000) }
+  const { reader, fileSystem } = await opened(cut)
+  fileSystem.beforeRead = ({ length }) => t.true(length <= CHUNK_BYTES_MAX)
+  const { error } = await readOn(reader, segment, 1, 1)
+  t.regex(isSluiceError(t, error, 'SLUICE_CORRUPT').message, /the file ends before/)
+})
+
+test('a file that ends where a durable frame should be is damaged', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 3, 8), sealed: false })
+  const { reader } = await opened(segment)
+  const { records, error } = await readOn(reader, segment, 1, 4)
+  t.is(records.length, 3)
+  t.is(isSluiceError(t, error, 'SLUICE_CORRUPT').firstLsn, 4)
+  await t.throwsAsync(reader.locate(5, { lastLsn: 5, sealed: false }), { message: /the file ends/ })
+})
+
+test('zeros where a durable frame should be are damage; zeros behind the last durable one are nothing', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 3, 8), sealed: false, zeros: 4096 })
+  const { reader } = await opened(segment)
+  t.is((await readOn(reader, segment, 1, 3)).error, undefined)
+  isSluiceError(t, (await readOn(reader, segment, 1, 4)).error, 'SLUICE_CORRUPT')
+})
+
+test('frames behind the last durable one are not looked at, whatever they are', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 9, 8), sealed: false })
+  segment.bytes.fill(0xff, segment.frames[5]?.offset)
+  const { reader } = await opened(segment)
+  const { records, error } = await readOn(reader, segment, 2, 5)
+  t.is(error, undefined)
+  sameRecords(t, records, [segment], 2, 5)
+})
+
+test('what was cut off and written anew behind the durable end is read as it is now', async (t) => {
+  const before = composeSegment({
+    firstLsn: 1,
+    frames: [...framesOfOne(1, 3, 8), [Buffer.from('gone')]],
+    sealed: false,
+  })
+  const after = composeSegment({
+    firstLsn: 1,
+    frames: [...framesOfOne(1, 3, 8), ...framesOfOne(4, 5, 30)],
+    sealed: false,
+  })
+  const { reader, fileSystem } = await opened(before)
+  t.is((await readOn(reader, before, 1, 3)).records.length, 3)
+  fileSystem.put(`${directory}/${after.name}`, after.bytes)
+  const { records, error } = await readOn(reader, after, 4, 8)
+  t.is(error, undefined)
+  sameRecords(t, records, [after], 4, 8)
+})
+
+test('a sealed segment is found in by its footer, a damaged footer costs only reads', async (t) => {
+  const frames = framesOfOne(1, 2000, 1000)
+  const whole = composeSegment({ firstLsn: 1, frames, sealed: true })
+  const damaged = composeSegment({ firstLsn: 1, frames, sealed: true })
+  flipBit(damaged.bytes, damaged.endOffset + 80)
+  const readsOf = async (segment: ComposedSegment, lsn: number) => {
+    const { reader, fileSystem } = await opened(segment)
+    const found = await get(reader, lsn, 2000)
+    t.is(found.header.firstLsn, lsn)
+    return fileSystem.reads
+  }
+  t.is(await readsOf(whole, 1990), 4, 'header, trailer, footer, frame')
+  t.true((await readsOf(damaged, 1990)) > 20)
+})
+
+test('a footer that says nonsense under a good checksum is not believed', async (t) => {
+  const frames = framesOfOne(1, 200, 1000)
+  const other = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 100, 2000), sealed: true })
+  const segment = composeSegment({ firstLsn: 1, frames, sealed: false })
+  const footer = encodeSegmentFooter(
+    {
+      firstLsn: 1,
+      lastLsn: 200,
+      mark: 200,
+      firstTimestampMs: 0,
+      lastTimestampMs: 0,
+      frameCount: 200,
+      entryLsns: other.index.lsns.toReversed(),
+      entryOffsets: other.index.offsets,
+    },
+    checksum(sixteenBytes('nonce 1')),
+    segment.endOffset,
+  )
+  const { reader } = await opened({ ...segment, bytes: Buffer.concat([Uint8Array.from(segment.bytes), footer]) })
+  for (const lsn of [1, 50, 200]) {
+    const found = await get(reader, lsn, 200)
+    t.is(found.header.firstLsn, lsn)
+  }
+})
+
+test('the headers of a tail are scanned once, by however many ask, and reading on extends the index', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 2000, 1000), sealed: false })
+  const { reader, fileSystem } = await opened(segment)
+  const reach = { lastLsn: 2000, sealed: false }
+  await Promise.all([1500, 1500, 900, 1499].map((lsn) => reader.locate(lsn, reach)))
+  const reads = fileSystem.reads
+  t.true(reads <= 1 + Math.ceil((1500 * 1064) / 60_000), `${reads} reads`)
+  await Promise.all([1, 700, 1500].map((lsn) => reader.locate(lsn, reach)))
+  t.is(fileSystem.reads, reads)
+  await readOn(reader, segment, 1500, 2000)
+  const after = fileSystem.reads
+  t.true((await reader.locate(2000, reach)).firstLsn > 1980)
+  t.is(fileSystem.reads, after)
+})
+
+test('get goes past a damaged body, and with a footer past a damaged header', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 200, 1000), sealed: true })
+  flipBit(segment.bytes, (segment.frames[100]?.offset ?? 0) + FRAME_HEADER_BYTES + 9)
+  flipBit(segment.bytes, (segment.frames[20]?.offset ?? 0) + 9)
+  const { reader } = await opened(segment)
+  for (const lsn of [20, 100, 102, 200]) t.is((await get(reader, lsn, 200)).header.firstLsn, lsn)
+  await t.throwsAsync(get(reader, 21, 200), { code: 'SLUICE_CORRUPT' })
+  await t.throwsAsync(get(reader, 101, 200), { code: 'SLUICE_CORRUPT' })
+})
