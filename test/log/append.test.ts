@@ -55,10 +55,11 @@ for (const flush of ['batch', 'immediate', { everyRecords: 5, everyMs: 1 }] as c
     const appends: Promise<void>[] = []
     for (let index = 0; index < 300; index++) {
       const ack = index % 3 === 0 ? 'written' : 'durable'
-      const append = index % 7 === 0 ? log.appendMany(['p', 'q'], { ack }).then(({ first }) => first) : undefined
-      const promise = append ?? log.append('r'.repeat(index % 50), { ack })
-      appends.push(promise.then((lsn) => void settled[ack].push(lsn)))
+      const note = (lsn: number): void => void settled[ack].push(lsn)
+      if (index % 7 === 0) appends.push(log.appendMany(['p', 'q'], { ack }).then(({ first }) => note(first)))
+      else appends.push(log.append('r'.repeat(index % 50), { ack }).then(note))
     }
+    t.true(log.stats().waiting > 0)
     await Promise.all(appends)
     for (const lsns of Object.values(settled)) {
       t.deepEqual(

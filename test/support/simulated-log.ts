@@ -21,7 +21,7 @@ export const MARK = /\/mark$/
  */
 export const LEAST_PENDING_BYTES = 16 * 1024
 export const HALF_BYTES = 4 * 1024 - 128
-export const SOME_BYTES = 100
+export const SOME_BYTES = 200
 
 export interface SimulatedLog {
   readonly log: Log
