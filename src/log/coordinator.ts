@@ -214,7 +214,8 @@ export class Coordinator {
   }
 
   #refusePastLastLsn(records: number): void {
-    if (this.nextLsn + this.#line.records + records - 1 <= Number.MAX_SAFE_INTEGER) return
+    // Subtracted, not added up: sums past 2^53 are rounded.
+    if (records <= Number.MAX_SAFE_INTEGER - this.nextLsn + 1 - this.#line.records) return
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `LSNs end at 2^53 - 1: there is no room behind ${this.nextLsn}`)
   }
 
