@@ -169,6 +169,15 @@ test('early return leaves nothing open, whether or not something is being read',
   t.deepEqual(view.fileSystem.openPaths, [])
 })
 
+test('nothing is read ahead for an iterator that has ended', async (t) => {
+  const view = new ControlledView(someLog())
+  const iterator = new RecordReader(view).read()
+  const pending = iterator.next()
+  await iterator.return()
+  await pending
+  t.is(view.fileSystem.reads, 2, 'header, first chunk')
+})
+
 test('an iterator that is forgotten half-way keeps nothing from being closed', async (t) => {
   const view = new ControlledView(someLog())
   const reader = new RecordReader(view)
