@@ -1,4 +1,4 @@
-import { align8, checksum, positionSeed, readUint64, writeUint64 } from './checksum.js'
+import { align8, checksumRange, positionSeed, readUint64, writeUint64 } from './checksum.js'
 
 /*
  * A frame: the unit of checksum and of all-or-nothing on disk. It begins at a multiple of 8.
@@ -20,6 +20,8 @@ import { align8, checksum, positionSeed, readUint64, writeUint64 } from './check
 export const FRAME_HEADER_BYTES = 56
 /** Bytes before each record in a frame's body. */
 export const RECORD_HEADER_BYTES = 4
+/** The length of a frame with one empty record: none is shorter. */
+export const MIN_FRAME_BYTES = 64
 /** A frame is never longer: its length has 32 bits, and file offsets in a segment's index have as many. */
 export const MAX_FRAME_BYTES = 0x7fff_fff8
 
@@ -78,8 +80,9 @@ export function sealFrame(target: Buffer, at: number, nonceChecksum: number, off
   const seed = positionSeed(nonceChecksum, offset)
   const bodyAt = at + FRAME_HEADER_BYTES
   writeUint64(target, mark, at + 40)
-  target.writeUInt32LE(checksum(target.subarray(bodyAt, bodyAt + target.readUInt32LE(at + 12)), seed), at + 48)
-  target.writeUInt32LE(checksum(target.subarray(at + 8, bodyAt), seed), at + 4)
+  const bodyEnd = bodyAt + target.readUInt32LE(at + 12)
+  target.writeUInt32LE(checksumRange(target, bodyAt, bodyEnd, seed), at + 48)
+  target.writeUInt32LE(checksumRange(target, at + 8, bodyAt, seed), at + 4)
 }
 
 /**
@@ -96,7 +99,7 @@ export function readFrameHeader(
   if (bytes.length - at < FRAME_HEADER_BYTES) return invalid('fewer bytes than a frame header')
   if (bytes.readUInt32LE(at) !== FRAME_MAGIC) return invalid('no frame: wrong magic')
   const seed = positionSeed(nonceChecksum, offset)
-  if (bytes.readUInt32LE(at + 4) !== checksum(bytes.subarray(at + 8, at + FRAME_HEADER_BYTES), seed)) {
+  if (bytes.readUInt32LE(at + 4) !== checksumRange(bytes, at + 8, at + FRAME_HEADER_BYTES, seed)) {
     return invalid('the frame header checksum does not match')
   }
   const frameBytes = bytes.readUInt32LE(at + 8)
@@ -105,6 +108,8 @@ export function readFrameHeader(
   const firstLsn = readUint64(bytes, at + 24)
   const timestampMs = readUint64(bytes, at + 32)
   const mark = readUint64(bytes, at + 40)
+  // Added in one step: added to the first LSN before the 1 is taken off, a sum beyond 2^53 would be rounded.
+  const lastLsn = firstLsn + (recordCount - 1)
   const wellFormed =
     frameBytes % 8 === 0 &&
     frameBytes <= MAX_FRAME_BYTES &&
@@ -112,13 +117,12 @@ export function readFrameHeader(
     recordCount >= 1 &&
     recordCount * RECORD_HEADER_BYTES <= bodyBytes &&
     firstLsn >= 1 &&
-    Number.isSafeInteger(firstLsn + recordCount - 1) &&
+    Number.isSafeInteger(lastLsn) &&
     mark < firstLsn &&
     timestampMs >= 0
   if (!wellFormed) return invalid('the frame header contradicts itself')
   if (frameBytes > bytesLeft) return invalid(`the frame says ${frameBytes} bytes, but the file has ${bytesLeft} left`)
   const bodyChecksum = bytes.readUInt32LE(at + 48)
-  const lastLsn = firstLsn + recordCount - 1
   return {
     kind: 'valid',
     header: { frameBytes, bodyBytes, recordCount, firstLsn, lastLsn, timestampMs, mark, bodyChecksum },
@@ -133,26 +137,36 @@ export function frameBodyIsValid(
   nonceChecksum: number,
   offset: number,
 ): boolean {
-  const body = bytes.subarray(bodyAt, bodyAt + header.bodyBytes)
-  return body.length === header.bodyBytes && checksum(body, positionSeed(nonceChecksum, offset)) === header.bodyChecksum
+  const end = bodyAt + header.bodyBytes
+  const seed = positionSeed(nonceChecksum, offset)
+  return end <= bytes.length && checksumRange(bytes, bodyAt, end, seed) === header.bodyChecksum
 }
 
 /**
- * The records of a frame's body, as views of `body`: copy what outlives it. `undefined` where the lengths don't add up:
- * with a good checksum only a faulty writer makes such a body.
+ * Whether the record lengths in the body from `bodyAt` to before `bodyEnd` add up to it: with a good checksum only a
+ * faulty writer makes a body that they don't.
  */
-export function splitBody(body: Buffer, recordCount: number): Buffer[] | undefined {
-  const records: Buffer[] = []
-  let at = 0
+export function recordsAddUp(bytes: Buffer, bodyAt: number, bodyEnd: number, recordCount: number): boolean {
+  let at = bodyAt
   for (let index = 0; index < recordCount; index++) {
-    if (at + RECORD_HEADER_BYTES > body.length) return undefined
-    const length = body.readUInt32LE(at)
-    const begin = at + RECORD_HEADER_BYTES
-    at += recordBytes(length)
-    if (at > body.length) return undefined
-    records.push(body.subarray(begin, begin + length))
+    if (at + RECORD_HEADER_BYTES > bodyEnd) return false
+    at += recordBytes(bytes.readUInt32LE(at))
+    if (at > bodyEnd) return false
   }
-  return at === body.length ? records : undefined
+  return at === bodyEnd
+}
+
+/** The records of a frame's body, as views of `body`: copy what outlives it. `undefined` where they don't add up. */
+export function splitBody(body: Buffer, recordCount: number): Buffer[] | undefined {
+  if (!recordsAddUp(body, 0, body.length, recordCount)) return undefined
+  const records: Buffer[] = []
+  for (let at = 0; at < body.length; ) {
+    const begin = at + RECORD_HEADER_BYTES
+    const length = body.readUInt32LE(at)
+    records.push(body.subarray(begin, begin + length))
+    at += recordBytes(length)
+  }
+  return records
 }
 
 /**

@@ -88,6 +88,7 @@ export function readMarkSlot(slot: Buffer): MarkResult {
     mark.sequence >= 1 &&
     mark.durableLsn >= 0 &&
     mark.firstLsn >= 1 &&
+    mark.segmentFirstLsn >= 0 &&
     mark.endOffset >= 0
   return wellFormed ? { kind: 'valid', mark } : { kind: 'none' }
 }

@@ -37,14 +37,26 @@ export interface SegmentFooter {
   readonly entryOffsets: readonly number[]
 }
 
+/** See {@link glanceAtFooter}. */
+export interface FooterGlance {
+  readonly footerBytes: number
+  readonly firstLsn: number
+  readonly lastLsn: number
+}
+
 export type SegmentFooterResult =
   | { readonly kind: 'valid'; readonly footer: SegmentFooter; readonly footerBytes: number }
   | { readonly kind: 'invalid'; readonly reason: string }
 
+/** The length of a footer with this many entries. */
+export function footerBytesFor(entries: number): number {
+  return FIXED_BYTES + entries * ENTRY_BYTES + FOOTER_TRAILER_BYTES
+}
+
 /** The footer's bytes, for its place at `offset` of the segment. */
 export function encodeSegmentFooter(footer: SegmentFooter, nonceChecksum: number, offset: number): Buffer {
   const entries = footer.entryLsns.length
-  const bytes = FIXED_BYTES + entries * ENTRY_BYTES + FOOTER_TRAILER_BYTES
+  const bytes = footerBytesFor(entries)
   const target = Buffer.alloc(bytes)
   target.writeUInt32LE(FOOTER_MAGIC, 0)
   target.writeUInt32LE(bytes, 8)
@@ -76,6 +88,15 @@ export function footerBytesFromTrailer(trailer: Buffer, fileBytes: number): numb
   return bytes >= MIN_FOOTER_BYTES && bytes <= fileBytes ? bytes : undefined
 }
 
+/**
+ * What the fixed part of a footer says, unproven: enough to see that a segment ends as its successor's header says it
+ * does, without reading every entry. `undefined` where there is no footer.
+ */
+export function glanceAtFooter(bytes: Buffer): FooterGlance | undefined {
+  if (bytes.length < FIXED_BYTES || bytes.readUInt32LE(0) !== FOOTER_MAGIC) return undefined
+  return { footerBytes: bytes.readUInt32LE(8), firstLsn: readUint64(bytes, 16), lastLsn: readUint64(bytes, 24) }
+}
+
 /** Whether the bytes at `at` begin like a footer. Only a hint: {@link readSegmentFooter} proves it. */
 export function beginsLikeFooter(bytes: Buffer, at: number): boolean {
   return bytes.length - at >= 4 && bytes.readUInt32LE(at) === FOOTER_MAGIC
@@ -87,7 +108,7 @@ export function readSegmentFooter(bytes: Buffer, nonceChecksum: number, offset: 
   if (bytes.readUInt32LE(0) !== FOOTER_MAGIC) return invalid('no footer: wrong magic')
   const footerBytes = bytes.readUInt32LE(8)
   const entries = bytes.readUInt32LE(12)
-  if (footerBytes > bytes.length || footerBytes !== FIXED_BYTES + entries * ENTRY_BYTES + FOOTER_TRAILER_BYTES) {
+  if (footerBytes > bytes.length || footerBytes !== footerBytesFor(entries)) {
     return invalid('the footer length does not fit')
   }
   if (bytes.readUInt32LE(4) !== checksum(bytes.subarray(8, footerBytes), positionSeed(nonceChecksum, offset))) {

@@ -1,0 +1,138 @@
+import { randomFillSync } from 'node:crypto'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import { CpuMeter, type CpuUse } from './cpu-meter.js'
+import { RECORD_BYTES, type Subject } from './drivers/driver.js'
+import { percentile } from './statistics.js'
+
+/** What one trial measured. */
+export interface LoadFigures {
+  readonly recordsPerSecond: number
+  readonly latencyMsP50: number
+  readonly latencyMsP99: number
+  /** Of all threads of the process, in microseconds. */
+  readonly cpuUsPerRecord: number
+  /** Of the machine's processors, what other processes used meanwhile: 0 to 1. */
+  readonly othersCpuShare: number
+  /**
+   * The 99th percentile of the time between two visits to a timer that is due each millisecond: that millisecond is
+   * included. `undefined` where the driver blocks the loop by design.
+   */
+  readonly loopDelayMsP99: number | undefined
+  /** `undefined` where the driver doesn't count batches. */
+  readonly recordsPerBatch: number | undefined
+}
+
+export interface LoadDuration {
+  readonly warmUpSeconds: number
+  readonly seconds: number
+}
+
+/** Producers whose latencies are measured: reading the clock for every append of all of them would be the load itself. */
+const PROBES_MAX = 16
+const NS_PER_MS = 1e6
+
+/** Runs a closed loop: each producer appends a record, waits until it is durable, and appends the next. */
+export function measure(subject: Subject, producers: number, duration: LoadDuration): Promise<LoadFigures> {
+  return subject.kind === 'synchronous'
+    ? measureSynchronous(subject, producers, duration)
+    : measureAsynchronous(subject, producers, duration)
+}
+
+type Asynchronous = Subject & { kind: 'asynchronous' }
+type Synchronous = Subject & { kind: 'synchronous' }
+
+/** What the producers of one trial share. */
+interface Run {
+  on: boolean
+  measuring: boolean
+  records: number
+  readonly latenciesMs: number[]
+}
+
+async function measureAsynchronous(subject: Asynchronous, producers: number, duration: LoadDuration) {
+  const record = randomFillSync(Buffer.alloc(RECORD_BYTES))
+  const run: Run = { on: true, measuring: false, records: 0, latenciesMs: [] }
+  // Spread over all producers, so that they stand for those that come early in a turn and those that come late.
+  const probeEvery = Math.ceil(producers / PROBES_MAX)
+  const ends: Promise<void>[] = []
+  for (let i = 0; i < producers; i += 1) {
+    ends.push(i % probeEvery === 0 ? probe(subject, run, record) : produce(subject, run, record))
+  }
+  await delay(duration.warmUpSeconds * 1000)
+
+  const batchesBefore = subject.batchCounts?.()
+  const loopDelay = monitorEventLoopDelay({ resolution: 1 })
+  loopDelay.enable()
+  const meter = new CpuMeter()
+  const recordsBefore = run.records
+  const startedAt = performance.now()
+  run.measuring = true
+  await delay(duration.seconds * 1000)
+  const elapsedMs = performance.now() - startedAt
+  const cpu = meter.read()
+  const records = run.records - recordsBefore
+  run.measuring = false
+  loopDelay.disable()
+  const batchesAfter = subject.batchCounts?.()
+
+  run.on = false
+  await Promise.all(ends)
+  return {
+    ...figures(records, elapsedMs, cpu, run.latenciesMs),
+    loopDelayMsP99: loopDelay.percentile(99) / NS_PER_MS,
+    recordsPerBatch:
+      batchesBefore === undefined || batchesAfter === undefined
+        ? undefined
+        : (batchesAfter.records - batchesBefore.records) / (batchesAfter.batches - batchesBefore.batches),
+  }
+}
+
+async function produce(subject: Asynchronous, run: Run, record: Buffer): Promise<void> {
+  while (run.on) {
+    await subject.append(record)
+    run.records += 1
+  }
+}
+
+async function probe(subject: Asynchronous, run: Run, record: Buffer): Promise<void> {
+  while (run.on) {
+    const startedAt = performance.now()
+    await subject.append(record)
+    if (run.measuring) run.latenciesMs.push(performance.now() - startedAt)
+    run.records += 1
+  }
+}
+
+async function measureSynchronous(subject: Synchronous, producers: number, duration: LoadDuration) {
+  const warmUntil = performance.now() + duration.warmUpSeconds * 1000
+  while (performance.now() < warmUntil) subject.commit()
+
+  const latenciesMs: number[] = []
+  const meter = new CpuMeter()
+  const startedAt = performance.now()
+  const until = startedAt + duration.seconds * 1000
+  let now = startedAt
+  while (now < until) {
+    subject.commit()
+    const after = performance.now()
+    latenciesMs.push(after - now)
+    now = after
+  }
+  const cpu = meter.read()
+  return {
+    ...figures(latenciesMs.length * producers, now - startedAt, cpu, latenciesMs),
+    loopDelayMsP99: undefined,
+    recordsPerBatch: producers,
+  }
+}
+
+function figures(records: number, elapsedMs: number, cpu: CpuUse, latenciesMs: readonly number[]) {
+  return {
+    recordsPerSecond: (records / elapsedMs) * 1000,
+    latencyMsP50: percentile(latenciesMs, 50),
+    latencyMsP99: percentile(latenciesMs, 99),
+    cpuUsPerRecord: cpu.ownUs / records,
+    othersCpuShare: cpu.othersShare,
+  }
+}

@@ -1,0 +1,81 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Driver, DriverSetting, Subject } from './driver.js'
+
+/**
+ * What a service without a log does: for each record open the file, write, fsync, close. As many at once as was found to
+ * be fastest: the kernel then lets some of the fsyncs share a commit of its journal. No order is kept among them.
+ */
+export const fsyncPerAppend: Driver = {
+  description: 'open, write, fsync and close for each record, as many at once as is fastest',
+  preparation: 'none',
+  open: (setting) => openSubject(setting, setting.inFlightMax),
+}
+
+/** The same, one record after the other: the only way for it to keep an order. */
+export const fsyncInTurn: Driver = {
+  description: 'open, write, fsync and close for each record, one after the other',
+  preparation: 'none',
+  open: (setting) => openSubject(setting, 1),
+}
+
+async function openSubject(setting: DriverSetting, inFlightMax: number): Promise<Subject> {
+  const path = join(setting.directory, 'records')
+  const turns = new Turns(inFlightMax)
+  return {
+    kind: 'asynchronous',
+    async append(record) {
+      await turns.take()
+      try {
+        await appendDurably(path, record)
+      } finally {
+        turns.give()
+      }
+    },
+    async close() {},
+  }
+}
+
+async function appendDurably(path: string, record: Buffer): Promise<void> {
+  const file: FileHandle = await open(path, 'a')
+  try {
+    await file.write(record)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Lets so many through at once, the others in the order in which they came. */
+class Turns {
+  #free: number
+  readonly #waiting: (() => void)[] = []
+  #first = 0
+
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  take(): Promise<void> | undefined {
+    if (this.#free > 0) {
+      this.#free -= 1
+      return undefined
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  give(): void {
+    const next = this.#waiting[this.#first]
+    if (next === undefined) {
+      this.#free += 1
+      return
+    }
+    this.#first += 1
+    // Shifting an array of thousands would cost more than what is measured.
+    if (this.#first === this.#waiting.length || this.#first > 10_000) {
+      this.#waiting.splice(0, this.#first)
+      this.#first = 0
+    }
+    next()
+  }
+}

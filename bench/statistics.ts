@@ -1,0 +1,28 @@
+/** What several trials of the same thing gave. */
+export interface Spread {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+  readonly trials: number
+}
+
+/** The median, between the two middle values where their number is even, and the extremes. */
+export function spreadOf(values: readonly number[]): Spread {
+  if (values.length === 0) return { median: Number.NaN, min: Number.NaN, max: Number.NaN, trials: 0 }
+  const sorted = Float64Array.from(values).sort()
+  // Both positions lie inside the array, which is not empty.
+  const at = (position: number): number => sorted[position] ?? Number.NaN
+  const middle = (sorted.length - 1) / 2
+  return {
+    median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
+    min: at(0),
+    max: at(sorted.length - 1),
+    trials: sorted.length,
+  }
+}
+
+/** The smallest value that `percent` of all don't exceed; NaN where there is none. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN
+}

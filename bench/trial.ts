@@ -1,0 +1,44 @@
+import { measure } from './closed-loop.js'
+import { DRIVERS } from './drivers/drivers.js'
+import { appendUntilKilled, openOnce, sealSegments } from './log-trials.js'
+import type { TrialResults, TrialSpec } from './trial-spec.js'
+
+/*
+ * One trial in a process of its own, so that no driver inherits another one's heap, compiled code or descriptors. The
+ * spec comes as JSON; the result goes to the parent, or to stdout where there is none: so that a single trial can be run
+ * under a profiler.
+ */
+
+const [, , json] = process.argv
+if (json === undefined) throw new Error('usage: trial.js SPEC, where SPEC is a TrialSpec as JSON')
+// Specs are made by the suites, or by whoever profiles a trial by hand.
+const spec = JSON.parse(json) as TrialSpec
+
+// Where the parent dies, there is nobody left to measure for.
+process.on('disconnect', () => process.exit())
+const result = await run()
+if (process.send === undefined) console.log(JSON.stringify(result, undefined, 2))
+// One kind of trial goes on after its result.
+else process.send(result, () => spec.kind !== 'append-until-killed' && process.disconnect())
+
+function run(): Promise<TrialResults[TrialSpec['kind']]> {
+  switch (spec.kind) {
+    case 'load':
+      return load(spec)
+    case 'seal':
+      return sealSegments(spec)
+    case 'append-until-killed':
+      return appendUntilKilled(spec)
+    case 'open':
+      return openOnce(spec)
+  }
+}
+
+async function load(spec: TrialSpec & { kind: 'load' }) {
+  const subject = await DRIVERS[spec.driver].open(spec)
+  try {
+    return await measure(subject, spec.producers, spec)
+  } finally {
+    await subject.close()
+  }
+}

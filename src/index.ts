@@ -1,0 +1,21 @@
+export type { CommitOutcome, SluiceErrorCode, SluiceErrorDetails } from './errors.js'
+export { SluiceError } from './errors.js'
+export type { DirectoryClaim, FileSystem, OpenMode, ReadableFile } from './fs/file-system.js'
+export type {
+  AppendOptions,
+  BatchCause,
+  CommitFigures,
+  FollowOptions,
+  Log,
+  LogEvents,
+  LogOptions,
+  LogReader,
+  LogRecord,
+  LogStatus,
+  ReadOptions,
+} from './log/contract.js'
+export { openLogReader } from './log/log-reader.js'
+export { openLog } from './log/open-log.js'
+export type { HistogramName, HistogramSummary, LogCounters, LogStats } from './observe/stats.js'
+export type { AckLevel, FlushOption, LogTuning } from './options.js'
+export type { RecoveryReport, TornTail } from './segment/recovery-report.js'

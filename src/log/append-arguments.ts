@@ -1,0 +1,55 @@
+import { SluiceError, shown } from '../errors.js'
+import type { AckLevel } from '../options.js'
+import type { AppendOptions } from './contract.js'
+
+/** The bytes of a record's data as it will be stored. Throws `SLUICE_INVALID_ARGUMENT` and `SLUICE_RECORD_TOO_LARGE`. */
+export function dataBytes(data: unknown, maxRecordBytes: number): number {
+  let bytes: number
+  if (typeof data === 'string') {
+    if (!data.isWellFormed()) {
+      throw new SluiceError(
+        'SLUICE_INVALID_ARGUMENT',
+        `data has a lone surrogate, which UTF-8 can't hold: ${shown(data)}`,
+      )
+    }
+    bytes = Buffer.byteLength(data)
+  } else if (data instanceof Uint8Array) {
+    bytes = data.byteLength
+  } else {
+    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data must be a Uint8Array or a string, not ${shown(data)}`)
+  }
+  if (bytes > maxRecordBytes) throw tooLarge(bytes, maxRecordBytes)
+  return bytes
+}
+
+/** The refusal of `bytes` of data. */
+export function tooLarge(bytes: number, most: number): SluiceError {
+  const message = `${bytes} bytes in one append are too many: maxRecordBytes allows ${most}`
+  return new SluiceError('SLUICE_RECORD_TOO_LARGE', message)
+}
+
+/** Checks an append's options. Throws `SLUICE_INVALID_ARGUMENT`, naming what it refuses. */
+export function appendOptions(
+  options: AppendOptions | undefined,
+  defaultAck: AckLevel,
+  durableIsPossible: boolean,
+): { ack: AckLevel; signal: AbortSignal | undefined } {
+  if (options === undefined) return { ack: defaultAck, signal: undefined }
+  if (typeof options !== 'object' || options === null) refuse(`options must be an object, not ${shown(options)}`)
+  for (const name of Object.keys(options)) {
+    if (name !== 'ack' && name !== 'signal') refuse(`there is no option ${name}; there are signal, ack`)
+  }
+  const { ack = defaultAck, signal } = options
+  if (ack !== 'durable' && ack !== 'written') refuse(`ack must be 'durable' or 'written', not ${shown(ack)}`)
+  if (ack === 'durable' && !durableIsPossible) {
+    refuse("ack: 'durable' is impossible under this flush policy: nothing syncs by itself, and it could wait for ever")
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    refuse(`signal must be an AbortSignal, not ${shown(signal)}`)
+  }
+  return { ack, signal }
+}
+
+function refuse(message: string): never {
+  throw new SluiceError('SLUICE_INVALID_ARGUMENT', message)
+}

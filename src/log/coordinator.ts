@@ -1,0 +1,423 @@
+import { fromErrorRecord, SluiceError } from '../errors.js'
+import { frameBytesFor, recordBytes } from '../format/frame.js'
+import type { Figures } from '../observe/figures.js'
+import type { AckLevel, ResolvedTuning } from '../options.js'
+import { monotonicMs } from '../ring/clock.js'
+import type { RingProducer } from '../ring/producer.js'
+import type { ProgressReport, WriterReport } from '../ring/report.js'
+import type { RecoveredLog } from '../segment/recovered-log.js'
+import type { Committer } from './committer.js'
+import { FrameEncoder } from './frame-encoder.js'
+import { FrameQueue } from './frame-queue.js'
+import { closedError, commitFailedError, diskFullError, failedError, latchError } from './log-errors.js'
+import type { PendingFrame } from './pending-frame.js'
+import { type Deferred, LsnRequests } from './requests.js'
+import { type WaitingAppend, WaitingLine } from './waiting-line.js'
+
+/** A frame is handed over once it has this many records, or bytes, so that the writer works while others still come. */
+const SLICE_RECORDS = 128
+const SLICE_BYTES = 32 * 1024
+/** However small the records: each append that is pending costs about this much beside its bytes. */
+const APPEND_COST_BYTES = 128
+
+/** What the coordinator tells the log, after it has settled what had to be settled. */
+export interface CoordinatorListener {
+  /** A batch was written, or a sync made; `frames` are those that the batch brought to the segment. */
+  progress(report: ProgressReport, frames: readonly PendingFrame[]): void
+  rollback(lsn: number): void
+  drain(): void
+  /** The log is latched: `error` has the code `SLUICE_FAILED`. */
+  failed(error: SluiceError): void
+  trimmed(firstLsn: number): void
+}
+
+/**
+ * Collects appends: has each record encoded straight into shared memory, hands frames over, and settles the promises as
+ * the committer reports. It opens no file, and knows nothing of files.
+ */
+export class Coordinator {
+  readonly #committer: Committer
+  readonly #ring: RingProducer
+  readonly #encoder: FrameEncoder
+  readonly #tuning: ResolvedTuning
+  readonly #figures: Figures
+  readonly #listener: CoordinatorListener
+  readonly #queue = new FrameQueue()
+  readonly #line = new WaitingLine()
+  readonly #flushes = new LsnRequests<number>()
+  readonly #trims = new LsnRequests<void>()
+  readonly #readies = new LsnRequests<void>()
+  readonly #maxFrameRecords: number
+  readonly #maxPendingAppends: number
+  readonly #maxWaitingBytes: number
+  #durableLsn = 0
+  #writtenLsn = 0
+  #pendingBytes = 0
+  #pendingAppends = 0
+  #unannouncedBytes = 0
+  #turnEnds: NodeJS.Immediate | undefined
+  #needsDrain = false
+  #trimmedTo = 0
+  #closing: Deferred<void> | undefined
+  #closeError: Error | undefined
+  #failure: SluiceError | undefined
+  #closed = false
+  /** The newest promise's resolve function: all promises are made by one function, which saves a closure each. */
+  #resolve: (value: number | Promise<never>) => void = () => {}
+  readonly #capture = (resolve: (value: number | Promise<never>) => void): void => {
+    this.#resolve = resolve
+  }
+  readonly #endTurn = (): void => {
+    this.#turnEnds = undefined
+    this.#handOver()
+    if (this.#unannouncedBytes > 0) this.#announce()
+  }
+
+  constructor(committer: Committer, tuning: ResolvedTuning, figures: Figures, listener: CoordinatorListener) {
+    this.#committer = committer
+    this.#ring = committer.ring
+    this.#tuning = tuning
+    this.#figures = figures
+    this.#listener = listener
+    this.#maxFrameRecords = tuning.flush.kind === 'immediate' ? 1 : Math.min(SLICE_RECORDS, tuning.batch.maxRecords)
+    this.#encoder = new FrameEncoder(this.#ring, { maxRecords: this.#maxFrameRecords, maxBytes: tuning.batch.maxBytes })
+    this.#maxPendingAppends = Math.floor(this.#ring.capacityBytes / APPEND_COST_BYTES)
+    this.#maxWaitingBytes = tuning.maxPendingBytes - this.#ring.capacityBytes
+  }
+
+  /** Recovers the log. */
+  async start(): Promise<RecoveredLog> {
+    const recovered = await this.#committer.open({
+      report: (report) => this.#receive(report),
+      lost: (error) => this.#fail(error),
+    })
+    this.#encoder.start(recovered.lastLsn, recovered.lastTimestampMs)
+    this.#durableLsn = recovered.lastLsn
+    this.#writtenLsn = recovered.lastLsn
+    return recovered
+  }
+
+  get nextLsn(): number {
+    return this.#encoder.nextLsn
+  }
+
+  get durableLsn(): number {
+    return this.#durableLsn
+  }
+
+  get occupancy(): { pendingBytes: number; waiting: number; waitingBytes: number } {
+    const pendingBytes = this.#pendingBytes + (this.#encoder.open?.frameBytes ?? 0)
+    return { pendingBytes, waiting: this.#line.length, waitingBytes: this.#line.bytes }
+  }
+
+  /** Appends a record whose data was checked and has `bytes` bytes. */
+  append(data: Uint8Array | string, bytes: number, ack: AckLevel, signal: AbortSignal | undefined): Promise<number> {
+    const refusal = this.#refusal(signal)
+    if (refusal !== undefined) return refusal
+    this.#refusePastLastLsn(1)
+    const bodyBytes = recordBytes(bytes)
+    const frame = this.#line.length > 0 ? undefined : this.#frameFor(bodyBytes, ack)
+    if (frame === undefined)
+      return this.#wait({ data: [data], many: false, ack, bodyBytes, copiedBytes: bytes }, signal)
+    return this.#accept(frame, data, bytes)
+  }
+
+  /** Appends records, whose data was checked and has `bytes` bytes in all, as one frame. Resolves to the first LSN. */
+  appendMany(
+    data: readonly (Uint8Array | string)[],
+    bytes: number,
+    ack: AckLevel,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const refusal = this.#refusal(signal)
+    if (refusal !== undefined) return refusal
+    this.#refusePastLastLsn(data.length)
+    let bodyBytes = 0
+    for (const record of data) bodyBytes += recordBytes(lengthOf(record))
+    const frameBytes = frameBytesFor(bodyBytes)
+    if (frameBytes > this.#ring.capacityBytes) {
+      const message = `${data.length} records with ${bytes} bytes need ${frameBytes} bytes: maxPendingBytes allows ${this.#ring.capacityBytes}`
+      throw new SluiceError('SLUICE_RECORD_TOO_LARGE', message)
+    }
+    const frame = this.#line.length > 0 ? undefined : this.#ownFrame(bodyBytes, ack)
+    if (frame === undefined) return this.#wait({ data, many: true, ack, bodyBytes, copiedBytes: bytes }, signal)
+    return this.#acceptMany(frame, data)
+  }
+
+  /** Makes everything accepted so far durable. */
+  flush(): Promise<number> {
+    const refusal = this.#refusal(undefined)
+    if (refusal !== undefined) return refusal
+    const lsn = this.nextLsn - 1
+    if (lsn <= this.#durableLsn) return Promise.resolve(this.#durableLsn)
+    this.#handOver()
+    this.#ring.requestFlush(lsn)
+    const flushed = this.#flushes.add(lsn)
+    this.#announce()
+    return flushed
+  }
+
+  ready(): Promise<void> {
+    return this.#refusal(undefined) ?? (this.#needsDrain ? this.#readies.add(0) : Promise.resolve())
+  }
+
+  trim(beforeLsn: number): Promise<void> {
+    const refusal = this.#refusal(undefined)
+    if (refusal !== undefined) return refusal
+    // The writer answers to a target only if it is higher than the last one.
+    if (beforeLsn <= this.#trimmedTo) return Promise.resolve()
+    const trimmed = this.#trims.add(beforeLsn)
+    if (this.#trims.length === 1) this.#requestTrim()
+    return trimmed
+  }
+
+  /** Makes what was accepted durable, and stops what is behind the committer, whatever happens. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#line.rejectAll(closedError())
+    this.#readies.rejectAbove(-1, closedError)
+    if (this.#failure === undefined) {
+      await new Promise<void>((resolve, reject) => {
+        this.#closing = { resolve, reject }
+        this.#handOver()
+        this.#ring.requestClose()
+        this.#announce()
+      }).catch((error: Error) => {
+        this.#closeError = error
+      })
+    }
+    clearImmediate(this.#turnEnds)
+    await this.#committer.stop()
+    if (this.#closeError !== undefined) throw this.#closeError
+  }
+
+  #refusal(signal: AbortSignal | undefined): Promise<never> | undefined {
+    if (this.#closed) return Promise.reject(closedError())
+    if (this.#failure !== undefined) return Promise.reject(failedError(this.#failure))
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
+    return undefined
+  }
+
+  #refusePastLastLsn(records: number): void {
+    if (this.nextLsn + this.#line.length + records - 1 <= Number.MAX_SAFE_INTEGER) return
+    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `LSNs end at 2^53 - 1: there is no room behind ${this.nextLsn}`)
+  }
+
+  /** The frame that a record goes into: the open one, or a new one. `undefined` where there is no room. */
+  #frameFor(bodyBytes: number, ack: AckLevel): PendingFrame | undefined {
+    if (this.#pendingAppends >= this.#maxPendingAppends) return undefined
+    if (this.#encoder.openTakes(bodyBytes, ack)) return this.#encoder.open
+    this.#handOver()
+    return this.#encoder.begin(bodyBytes, ack)
+  }
+
+  /** A frame for the records of one `appendMany` alone. `undefined` where there is no room. */
+  #ownFrame(bodyBytes: number, ack: AckLevel): PendingFrame | undefined {
+    if (this.#pendingAppends >= this.#maxPendingAppends) return undefined
+    this.#handOver()
+    return this.#encoder.begin(bodyBytes, ack)
+  }
+
+  #accept(frame: PendingFrame, data: Uint8Array | string, bytes: number): Promise<number> {
+    this.#encoder.put(frame, data, bytes)
+    if (frame.recordCount >= this.#maxFrameRecords || frame.bodyBytes >= SLICE_BYTES) {
+      const promise = this.#promise(frame)
+      this.#handOver()
+      this.#announceIfWorthwhile()
+      return promise
+    }
+    return this.#promise(frame)
+  }
+
+  #acceptMany(frame: PendingFrame, data: readonly (Uint8Array | string)[]): Promise<number> {
+    for (const record of data) this.#encoder.put(frame, record, lengthOf(record))
+    const promise = this.#promise(frame)
+    this.#handOver()
+    this.#announceIfWorthwhile()
+    return promise
+  }
+
+  #promise(frame: PendingFrame): Promise<number> {
+    this.#pendingAppends++
+    const promise = new Promise<number>(this.#capture)
+    frame.add(this.#resolve)
+    this.#turnEnds ??= setImmediate(this.#endTurn)
+    return promise
+  }
+
+  /** Closes the open frame, and makes it the writer's. */
+  #handOver(): void {
+    const frame = this.#encoder.handOver()
+    if (frame === undefined) return
+    this.#pendingBytes += frame.frameBytes
+    this.#unannouncedBytes += frame.frameBytes
+    this.#queue.push(frame)
+  }
+
+  #announceIfWorthwhile(): void {
+    if (this.#unannouncedBytes >= SLICE_BYTES) this.#announce()
+  }
+
+  #announce(): void {
+    this.#unannouncedBytes = 0
+    this.#committer.wake()
+  }
+
+  #wait(append: Omit<WaitingAppend, 'accept' | 'reject'>, signal: AbortSignal | undefined): Promise<number> {
+    this.#needsDrain = true
+    const { onFull, maxWaiting } = this.#tuning
+    const { length, bytes } = this.#line
+    if (onFull === 'reject' || length >= maxWaiting || bytes + append.copiedBytes > this.#maxWaitingBytes) {
+      const { pendingBytes } = this.occupancy
+      const message = `no room: ${this.#pendingAppends} appends with ${pendingBytes} bytes are pending, ${length} with ${bytes} bytes wait`
+      return Promise.reject(new SluiceError('SLUICE_QUEUE_FULL', message, { outcome: 'not-written' }))
+    }
+    return this.#line.add(append, signal)
+  }
+
+  /** Accepts those that wait, in order, as far as there is room. */
+  #admit(): void {
+    for (let first = this.#line.first; first !== undefined; first = this.#line.first) {
+      const { data, many, bodyBytes, ack } = first
+      const frame = many ? this.#ownFrame(bodyBytes, ack) : this.#frameFor(bodyBytes, ack)
+      if (frame === undefined) return
+      this.#line.shift()
+      const [record = ''] = data
+      first.accept(many ? this.#acceptMany(frame, data) : this.#accept(frame, record, lengthOf(record)))
+    }
+    if (!this.#needsDrain || this.occupancy.pendingBytes * 2 > this.#ring.capacityBytes) return
+    this.#needsDrain = false
+    this.#readies.resolveUpTo(0, undefined)
+    this.#listener.drain()
+  }
+
+  #receive(report: WriterReport): void {
+    switch (report.kind) {
+      case 'progress':
+        this.#progress(report)
+        break
+      case 'rollback':
+        this.#rollBack(report.lsn, fromErrorRecord(report.error))
+        break
+      case 'failed':
+        this.#writtenLsn = report.writtenLsn
+        this.#fail(fromErrorRecord(report.error))
+        break
+      case 'trimmed':
+        this.#trimmed(report.firstLsn, undefined)
+        break
+      case 'trim-failed':
+        this.#trimmed(report.firstLsn, fromErrorRecord(report.error))
+        break
+      case 'closed':
+        this.#closing?.resolve()
+    }
+  }
+
+  #progress(report: ProgressReport): void {
+    this.#writtenLsn = report.writtenLsn
+    this.#durableLsn = report.durableLsn
+    const written: PendingFrame[] = []
+    for (;;) {
+      const frame = this.#queue.nextWritten(report.writtenLsn)
+      if (frame === undefined) break
+      written.push(frame)
+      if (frame.ack === 'written') this.#acknowledge(frame)
+    }
+    this.#settleDurable()
+    this.#flushes.resolveUpTo(this.#durableLsn, this.#durableLsn)
+    this.#listener.progress(report, written)
+    this.#admit()
+  }
+
+  #settleDurable(): void {
+    const nowMs = monotonicMs()
+    for (let frame = this.#queue.front; frame !== undefined; frame = this.#queue.front) {
+      if (!frame.settled && frame.lastLsn <= this.#durableLsn) {
+        this.#acknowledge(frame)
+        this.#figures.recordAppends((nowMs - frame.acceptedMs) * 1e6, frame.recordCount)
+      }
+      if (!frame.settled) return
+      this.#queue.shift()
+      this.#release(frame)
+    }
+  }
+
+  #acknowledge(frame: PendingFrame): void {
+    this.#pendingAppends -= frame.acknowledge()
+  }
+
+  #release(frame: PendingFrame): void {
+    if (!frame.inRing) return
+    this.#pendingBytes -= frame.frameBytes
+    this.#ring.release((this.#queue.front ?? this.#encoder.open)?.place)
+  }
+
+  /** The disk was full: all above `lsn` was cut off again, and the writer waits to be resumed. */
+  #rollBack(lsn: number, cause: Error): void {
+    const rejected = this.#queue.removeAbove(lsn)
+    const open = this.#encoder.rollBack(lsn)
+    if (open !== undefined) rejected.push(open)
+    // Frames that stay were written; the memory they lay in is given up with all the rest.
+    this.#pendingBytes = 0
+    this.#pendingAppends = 0
+    for (const frame of this.#queue) {
+      frame.inRing = false
+      this.#pendingAppends += frame.appends
+    }
+    this.#unannouncedBytes = 0
+    this.#figures.recordFailure()
+    this.#listener.rollback(lsn)
+    for (const frame of rejected) frame.reject(diskFullError(frame.firstLsn, frame.lastLsn, cause))
+    this.#flushes.rejectAbove(lsn, (target) => diskFullError(lsn + 1, target, cause))
+    // What was asked for must not be more than there is: a target never reached would turn every write into a sync.
+    this.#ring.requestFlush(this.#flushes.lastLsn)
+    const lastLsn = rejected.at(-1)?.lastLsn
+    if (this.#closing !== undefined && lastLsn !== undefined) {
+      this.#closeError ??= diskFullError(lsn + 1, lastLsn, cause)
+    }
+    this.#committer.resume()
+    this.#admit()
+  }
+
+  /** Latches the log: nothing is acknowledged any more. */
+  #fail(cause: Error): void {
+    if (this.#failure !== undefined) return
+    const failure = latchError(cause, this.#durableLsn, this.#writtenLsn)
+    this.#failure = failure
+    clearImmediate(this.#turnEnds)
+    this.#figures.recordFailure()
+    const open = this.#encoder.open
+    for (const frame of this.#queue.removeAbove(0)) {
+      const taken = !frame.inRing || this.#ring.isTaken(frame.sequence)
+      frame.reject(commitFailedError(frame.firstLsn, frame.lastLsn, taken, cause))
+    }
+    open?.reject(commitFailedError(open.firstLsn, open.lastLsn, false, cause))
+    this.#flushes.rejectAbove(0, (lsn) => commitFailedError(this.#durableLsn + 1, lsn, true, cause))
+    this.#line.rejectAll(failedError(failure))
+    this.#readies.rejectAbove(-1, () => failedError(failure))
+    this.#trims.rejectAbove(0, () => failedError(failure))
+    this.#listener.failed(failure)
+    this.#closing?.reject(failure)
+  }
+
+  #requestTrim(): void {
+    if (this.#trims.length === 0) return
+    this.#ring.requestTrim(this.#trims.firstLsn)
+    this.#announce()
+  }
+
+  #trimmed(firstLsn: number, error: Error | undefined): void {
+    this.#trimmedTo = Math.max(this.#trimmedTo, this.#trims.firstLsn)
+    this.#listener.trimmed(firstLsn)
+    const request = this.#trims.shift()
+    if (error === undefined) request?.resolve()
+    else request?.reject(error)
+    this.#trims.resolveUpTo(this.#trimmedTo, undefined)
+    this.#requestTrim()
+  }
+}
+
+function lengthOf(data: Uint8Array | string): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
+}

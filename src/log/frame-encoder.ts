@@ -1,0 +1,106 @@
+import {
+  FRAME_HEADER_BYTES,
+  frameBytesFor,
+  RECORD_HEADER_BYTES,
+  recordBytes,
+  writeFrameDraft,
+} from '../format/frame.js'
+import type { AckLevel } from '../options.js'
+import { monotonicMs } from '../ring/clock.js'
+import { DRAFT_FLAGS_AT, DRAFT_HANDED_OVER_AT, DRAFT_WANTS_WRITTEN } from '../ring/layout.js'
+import type { RingProducer } from '../ring/producer.js'
+import { PendingFrame } from './pending-frame.js'
+
+/** What bounds a frame that separate appends share. */
+export interface FrameBounds {
+  readonly maxRecords: number
+  readonly maxBytes: number
+}
+
+/** Encodes records straight into the ring's memory, frame by frame, and assigns their LSNs. */
+export class FrameEncoder {
+  readonly #ring: RingProducer
+  readonly #words: Uint32Array
+  readonly #bounds: FrameBounds
+  #open: PendingFrame | undefined
+  #nextLsn = 1
+  #lastTimestampMs = 0
+
+  constructor(ring: RingProducer, bounds: FrameBounds) {
+    this.#ring = ring
+    this.#words = new Uint32Array(ring.bytes.buffer)
+    this.#bounds = bounds
+  }
+
+  /** Begins behind `lastLsn`; timestamps never go back behind `lastTimestampMs`. */
+  start(lastLsn: number, lastTimestampMs: number): void {
+    this.#nextLsn = lastLsn + 1
+    this.#lastTimestampMs = lastTimestampMs
+  }
+
+  get nextLsn(): number {
+    return this.#nextLsn
+  }
+
+  /** The frame that is not handed over yet. */
+  get open(): PendingFrame | undefined {
+    return this.#open
+  }
+
+  /** Whether the open frame takes another record that takes `bodyBytes`, of an append that waits for `ack`. */
+  openTakes(bodyBytes: number, ack: AckLevel): boolean {
+    const open = this.#open
+    if (open === undefined || open.ack !== ack || open.recordCount >= this.#bounds.maxRecords) return false
+    const grown = frameBytesFor(open.bodyBytes + bodyBytes)
+    return grown <= this.#bounds.maxBytes && this.#ring.canGrow(grown)
+  }
+
+  /** Opens a frame for at least `bodyBytes`; no other one is open. `undefined` where the ring has no room for it. */
+  begin(bodyBytes: number, ack: AckLevel): PendingFrame | undefined {
+    const place = this.#ring.begin(frameBytesFor(bodyBytes))
+    if (place === -1) return undefined
+    // One look at each clock a frame: that is one a turn of the event loop, or a little more.
+    const timestampMs = Math.max(Date.now(), this.#lastTimestampMs)
+    this.#lastTimestampMs = timestampMs
+    this.#open = new PendingFrame(place, this.#nextLsn, ack, monotonicMs(), timestampMs)
+    return this.#open
+  }
+
+  /** Puts a record of `bytes` bytes behind the others of the open frame, which has room for it. */
+  put(frame: PendingFrame, data: Uint8Array | string, bytes: number): void {
+    const at = frame.place + FRAME_HEADER_BYTES + frame.bodyBytes
+    const bodyBytes = recordBytes(bytes)
+    this.#words[at / 4] = bytes
+    // The padding is part of what is checksummed: zeros, not what an earlier frame left.
+    if (bytes % 4 !== 0) this.#words[(at + bodyBytes) / 4 - 1] = 0
+    if (typeof data === 'string') this.#ring.bytes.write(data, at + RECORD_HEADER_BYTES, bytes, 'utf8')
+    else this.#ring.bytes.set(data, at + RECORD_HEADER_BYTES)
+    frame.bodyBytes += bodyBytes
+    frame.recordCount++
+    this.#nextLsn++
+  }
+
+  /** Closes the open frame, if there is one, and makes it the writer's. */
+  handOver(): PendingFrame | undefined {
+    const frame = this.#open
+    if (frame === undefined) return undefined
+    this.#open = undefined
+    const { bytes } = this.#ring
+    const { place, frameBytes } = frame
+    writeFrameDraft(bytes, place, frame)
+    bytes.writeDoubleLE(monotonicMs(), place + DRAFT_HANDED_OVER_AT)
+    bytes.writeUInt32LE(frame.ack === 'written' ? DRAFT_WANTS_WRITTEN : 0, place + DRAFT_FLAGS_AT)
+    if (frameBytes > FRAME_HEADER_BYTES + frame.bodyBytes) this.#words[(place + frameBytes) / 4 - 1] = 0
+    frame.sequence = this.#ring.publish(frameBytes)
+    return frame
+  }
+
+  /** Gives the LSNs above `lsn` free again, with the open frame, which is returned. */
+  rollBack(lsn: number): PendingFrame | undefined {
+    const open = this.#open
+    this.#open = undefined
+    this.#nextLsn = lsn + 1
+    this.#ring.reset()
+    return open
+  }
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import { fromErrorRecord, SluiceError } from '../errors.js'
+import { createRingMemory, type RingMemory } from '../ring/layout.js'
+import { RingProducer } from '../ring/producer.js'
+import { ReportReceiver } from '../ring/report-channel.js'
+import type { RecoveredLog } from '../segment/recovered-log.js'
+import type { WriterOptions } from '../writer/writer-options.js'
+import type { WriterTask, WriterTaskResult } from '../writer/writer-thread.js'
+import type { Committer, CommitterListener } from './committer.js'
+
+const defaultWorkerUrl = new URL('../../workers/writer.js', import.meta.url)
+
+/**
+ * The writer in a thread of its own: a Piscina pool of exactly one. A task is run for each busy period, not for each
+ * batch: while it runs, frames and reports go through shared memory alone.
+ *
+ * Piscina replaces a thread that died, without a word. The new one doesn't know the epoch that its tasks name, refuses,
+ * and the log latches.
+ */
+export class ThreadCommitter implements Committer {
+  readonly ring: RingProducer
+  readonly #memory: RingMemory
+  readonly #options: WriterOptions
+  readonly #reports: ReportReceiver
+  readonly #pool: Piscina
+  readonly #epoch = randomUUID()
+  #port: MessagePort | undefined
+  #listener: CommitterListener | undefined
+  #ended = false
+
+  constructor(options: WriterOptions, capacityBytes: number, workerUrl: URL | undefined) {
+    this.#options = options
+    this.#memory = createRingMemory(capacityBytes)
+    this.ring = new RingProducer(this.#memory)
+    this.#reports = new ReportReceiver(this.#memory)
+    this.#pool = new Piscina({
+      filename: (workerUrl ?? defaultWorkerUrl).href,
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      // 'sync' would freeze the thread's timers and calls between tasks, and with them the preparation of segments.
+      atomics: 'disabled',
+      stricterFIFO: true,
+      // A loader or flag of the main thread's is none of the writer's business.
+      execArgv: [],
+    })
+  }
+
+  async open(listener: CommitterListener): Promise<RecoveredLog> {
+    this.#listener = listener
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    port1.on('message', () => this.#drain())
+    // Reports must not keep the process alive: tasks that run do.
+    port1.unref()
+    const task: WriterTask = {
+      kind: 'open',
+      epoch: this.#epoch,
+      options: this.#options,
+      memory: this.#memory,
+      port: port2,
+    }
+    const result = await this.#runOnce(task, port2)
+    if (result.kind === 'opened') return result.recovered
+    if (result.kind === 'open-failed') throw fromErrorRecord(result.error)
+    throw new SluiceError('SLUICE_IO', 'the writer thread was replaced while the log was opened')
+  }
+
+  wake(): void {
+    if (this.ring.signal()) this.#run()
+  }
+
+  resume(): void {
+    this.ring.resume()
+    this.wake()
+  }
+
+  async stop(): Promise<void> {
+    this.#ended = true
+    await this.#pool.destroy()
+    this.#port?.close()
+  }
+
+  #run(): void {
+    const task: WriterTask = { kind: 'run', epoch: this.#epoch }
+    this.#pool.run(task).then(
+      (result: WriterTaskResult) => {
+        // A report can be posted before the task ends, and its message come after it.
+        this.#drain()
+        if (result.kind === 'unknown-epoch') this.#lose(new Error('the writer thread died and was replaced'))
+      },
+      (error: unknown) => {
+        // What it reported before it died was synced before it was reported.
+        this.#drain()
+        this.#lose(error instanceof Error ? error : new Error(String(error)))
+      },
+    )
+  }
+
+  #drain(): void {
+    if (this.#ended) return
+    this.#reports.drain((report) => this.#listener?.report(report))
+  }
+
+  #lose(error: Error): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#listener?.lost(error)
+  }
+
+  /** Runs the first task. Where a thread fails to start, Piscina emits an error, and the task itself may hang. */
+  async #runOnce(task: WriterTask, port: MessagePort): Promise<WriterTaskResult> {
+    let failed: (error: Error) => void = () => {}
+    const failure = new Promise<never>((_, reject) => {
+      failed = (error) =>
+        reject(new SluiceError('SLUICE_IO', 'the writer thread could not be started', { cause: error }))
+    })
+    this.#pool.once('error', failed)
+    try {
+      const running: Promise<WriterTaskResult> = this.#pool.run(task, { transferList: [port] })
+      return await Promise.race([failure, running.catch((error: Error) => failed(error)).then(() => running)])
+    } finally {
+      this.#pool.off('error', failed)
+      this.#pool.on('error', (error: Error) => this.#lose(error))
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import type { ErrorRecord } from '../errors.js'
+import * as layout from './layout.js'
+import { BATCH_CAUSES, type WriterReport } from './report.js'
+
+const KINDS = ['progress', 'rollback', 'failed', 'trimmed', 'trim-failed', 'closed'] as const
+
+/** The writer's end of the reports: puts them into slots of shared memory, so that nothing is cloned on the way. */
+export class ReportSender {
+  readonly #words: Int32Array
+  readonly #slots: Float64Array
+  readonly #control: SharedArrayBuffer
+  readonly #notify: () => void
+
+  /** `notify` sends the message that makes the other thread look; it is called once for all reports not yet seen. */
+  constructor(memory: layout.RingMemory, notify: () => void) {
+    this.#control = memory.control
+    this.#words = new Int32Array(memory.control, 0, layout.WORDS)
+    this.#slots = new Float64Array(memory.control, layout.REPORT_SLOTS_AT, layout.REPORT_SLOTS * layout.REPORT_FIELDS)
+    this.#notify = notify
+  }
+
+  /** Posts a report. Blocks while all slots are full: the coordinator's thread is then far behind. */
+  send(report: WriterReport): void {
+    const posted = Atomics.load(this.#words, layout.REPORTS)
+    for (;;) {
+      const read = this.#reportsRead()
+      if (((posted - read) | 0) < layout.REPORT_SLOTS) break
+      Atomics.wait(this.#words, layout.REPORTS_READ, read)
+    }
+    const at = (posted & (layout.REPORT_SLOTS - 1)) * layout.REPORT_FIELDS
+    this.#slots[at] = KINDS.indexOf(report.kind)
+    this.#slots.set(this.#fields(report), at + 1)
+    Atomics.store(this.#words, layout.REPORTS, (posted + 1) | 0)
+    if (Atomics.exchange(this.#words, layout.NOTIFIED, 1) === 0) this.#notify()
+  }
+
+  #reportsRead(): number {
+    return Atomics.load(this.#words, layout.REPORTS_READ)
+  }
+
+  #fields(report: WriterReport): number[] {
+    switch (report.kind) {
+      case 'progress':
+        return [
+          report.writtenLsn,
+          report.durableLsn,
+          report.batchRecords,
+          report.batchBytes,
+          BATCH_CAUSES.indexOf(report.cause),
+          report.waitMs,
+          report.writeMs,
+          report.syncMs,
+          report.sealSyncMs,
+          report.syncs,
+          report.directorySyncMs,
+          report.directorySyncs,
+          report.segmentFirstLsn,
+          report.batchOffset,
+        ]
+      case 'rollback':
+        this.#putError(report.error)
+        return [report.lsn]
+      case 'failed':
+        this.#putError(report.error)
+        return [report.writtenLsn, report.durableLsn]
+      case 'trimmed':
+        return [report.firstLsn]
+      case 'trim-failed':
+        this.#putError(report.error)
+        return [report.firstLsn]
+      case 'closed':
+        return [report.durableLsn]
+    }
+  }
+
+  #putError(error: ErrorRecord): void {
+    // There is one place for an error's text: an earlier one must have been read.
+    const posted = Atomics.load(this.#words, layout.REPORTS)
+    for (let read = this.#reportsRead(); read !== posted; read = this.#reportsRead()) {
+      Atomics.wait(this.#words, layout.REPORTS_READ, read)
+    }
+    const text = Buffer.from(this.#control, layout.ERROR_AT + 4, layout.ERROR_BYTES)
+    const { cause: _, ...outermost } = error
+    const json = JSON.stringify(error)
+    const length = text.write(Buffer.byteLength(json) <= layout.ERROR_BYTES ? json : JSON.stringify(outermost))
+    Buffer.from(this.#control, layout.ERROR_AT, 4).writeUInt32LE(length, 0)
+  }
+}
+
+/** The coordinator's end of the reports. */
+export class ReportReceiver {
+  readonly #words: Int32Array
+  readonly #slots: Float64Array
+  readonly #control: SharedArrayBuffer
+
+  constructor(memory: layout.RingMemory) {
+    this.#control = memory.control
+    this.#words = new Int32Array(memory.control, 0, layout.WORDS)
+    this.#slots = new Float64Array(memory.control, layout.REPORT_SLOTS_AT, layout.REPORT_SLOTS * layout.REPORT_FIELDS)
+  }
+
+  /** Hands every report that is there to `receive`, in order. */
+  drain(receive: (report: WriterReport) => void): void {
+    // Before the slots are looked at: a report that comes after the look then sends a message of its own.
+    Atomics.store(this.#words, layout.NOTIFIED, 0)
+    let read = Atomics.load(this.#words, layout.REPORTS_READ)
+    while (((Atomics.load(this.#words, layout.REPORTS) - read) | 0) > 0) {
+      const report = this.#read((read & (layout.REPORT_SLOTS - 1)) * layout.REPORT_FIELDS)
+      read = (read + 1) | 0
+      Atomics.store(this.#words, layout.REPORTS_READ, read)
+      Atomics.notify(this.#words, layout.REPORTS_READ)
+      receive(report)
+    }
+  }
+
+  #read(at: number): WriterReport {
+    const field = (index: number): number => this.#slots[at + index] ?? Number.NaN
+    const kind = KINDS[field(0)]
+    switch (kind) {
+      case 'progress':
+        return {
+          kind,
+          writtenLsn: field(1),
+          durableLsn: field(2),
+          batchRecords: field(3),
+          batchBytes: field(4),
+          cause: BATCH_CAUSES[field(5)] ?? 'idle',
+          waitMs: field(6),
+          writeMs: field(7),
+          syncMs: field(8),
+          sealSyncMs: field(9),
+          syncs: field(10),
+          directorySyncMs: field(11),
+          directorySyncs: field(12),
+          segmentFirstLsn: field(13),
+          batchOffset: field(14),
+        }
+      case 'rollback':
+        return { kind, lsn: field(1), error: this.#error() }
+      case 'failed':
+        return { kind, writtenLsn: field(1), durableLsn: field(2), error: this.#error() }
+      case 'trimmed':
+        return { kind, firstLsn: field(1) }
+      case 'trim-failed':
+        return { kind, firstLsn: field(1), error: this.#error() }
+      case 'closed':
+        return { kind, durableLsn: field(1) }
+      default:
+        throw new Error(`report of unknown kind ${field(0)}`)
+    }
+  }
+
+  #error(): ErrorRecord {
+    const length = Buffer.from(this.#control, layout.ERROR_AT, 4).readUInt32LE(0)
+    const text = Buffer.from(this.#control, layout.ERROR_AT + 4, Math.min(length, layout.ERROR_BYTES)).toString()
+    return JSON.parse(text) as ErrorRecord // Written by ReportSender alone.
+  }
+}

@@ -1,0 +1,45 @@
+import type { ErrorRecord } from '../errors.js'
+
+/** What made the writer start a batch; the order is that of {@link BATCH_CAUSES}. */
+export type ReportedCause = (typeof BATCH_CAUSES)[number]
+
+/** Causes by the number that crosses the threads. */
+export const BATCH_CAUSES = ['idle', 'records', 'bytes', 'delay', 'flush', 'immediate'] as const
+
+/** What the writer tells the coordinator. */
+export type WriterReport =
+  | ProgressReport
+  /** The disk was full: all above `lsn` was cut off again. The writer waits to be resumed. */
+  | { readonly kind: 'rollback'; readonly lsn: number; readonly error: ErrorRecord }
+  /** The writer has latched itself. */
+  | { readonly kind: 'failed'; readonly writtenLsn: number; readonly durableLsn: number; readonly error: ErrorRecord }
+  /** Records below `firstLsn` are given up, durably. */
+  | { readonly kind: 'trimmed'; readonly firstLsn: number }
+  /** A trim failed; the log goes on. */
+  | { readonly kind: 'trim-failed'; readonly firstLsn: number; readonly error: ErrorRecord }
+  /** Everything is durable, every descriptor closed. */
+  | { readonly kind: 'closed'; readonly durableLsn: number }
+
+/** A batch was written, a sync was made, or both at once. */
+export interface ProgressReport {
+  readonly kind: 'progress'
+  readonly writtenLsn: number
+  readonly durableLsn: number
+  /** 0 where this report is of a sync alone. */
+  readonly batchRecords: number
+  readonly batchBytes: number
+  readonly cause: ReportedCause
+  readonly waitMs: number
+  readonly writeMs: number
+  readonly syncMs: number
+  /** The sync of the segment that a rotation sealed. */
+  readonly sealSyncMs: number
+  /** 0 to 2. */
+  readonly syncs: number
+  readonly directorySyncMs: number
+  readonly directorySyncs: number
+  /** The segment that the batch lies in. */
+  readonly segmentFirstLsn: number
+  /** Where its first frame begins there. */
+  readonly batchOffset: number
+}

@@ -1,0 +1,53 @@
+import { join } from 'node:path'
+import { systemCode } from '../errors.js'
+import { firstLsnOfName, QUARANTINE_DIRECTORY, TEMPORARY_SUFFIX } from '../format/file-names.js'
+import type { FileSystem } from '../fs/file-system.js'
+
+/** The names in a log's folder that mean something. */
+export interface LogFolder {
+  /** The first LSNs that the segments' names tell, ascending. */
+  readonly segments: readonly number[]
+  /** Files that were never part of the log, relative to the folder, sorted. */
+  readonly temporaries: readonly string[]
+  /** The names in the quarantine folder, without temporary ones, sorted. */
+  readonly quarantined: readonly string[]
+}
+
+/** Lists a log's folder. Throws the system's error as it is. */
+export function listLogFolder(fs: FileSystem, directory: string): LogFolder {
+  const names = fs.listSync(directory)
+  const quarantined = names.includes(QUARANTINE_DIRECTORY) ? listIfThere(fs, join(directory, QUARANTINE_DIRECTORY)) : []
+  const segments: number[] = []
+  for (const name of names) {
+    const firstLsn = firstLsnOfName(name)
+    if (firstLsn !== undefined) segments.push(firstLsn)
+  }
+  const temporaries = [...names, ...quarantined.map((name) => `${QUARANTINE_DIRECTORY}/${name}`)].filter(isTemporary)
+  return {
+    segments: segments.sort((one, other) => one - other),
+    temporaries: temporaries.sort(),
+    quarantined: quarantined.filter((name) => !isTemporary(name)).sort(),
+  }
+}
+
+/** Removes a file, where there is one. */
+export function removeIfThere(fs: FileSystem, path: string): void {
+  try {
+    fs.removeSync(path)
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+  }
+}
+
+function isTemporary(name: string): boolean {
+  return name.endsWith(TEMPORARY_SUFFIX)
+}
+
+function listIfThere(fs: FileSystem, directory: string): string[] {
+  try {
+    return fs.listSync(directory)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+}

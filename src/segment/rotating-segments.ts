@@ -1,0 +1,238 @@
+import path from 'node:path'
+import { isDiskFull } from '../errors.js'
+import { readUint64 } from '../format/checksum.js'
+import { TEMPORARY_SUFFIX } from '../format/file-names.js'
+import { sealFrame } from '../format/frame.js'
+import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { Preparation } from './preparation.js'
+import { type SegmentPosition, SegmentWriter } from './segment-writer.js'
+
+/** Segments smaller than this aren't prepared in the background: they would be full before they are ready. */
+const PREPARE_FROM_SEGMENT_BYTES = 1024 * 1024
+
+/** The drafts of frames, in memory. */
+export interface FrameDrafts {
+  readonly bytes: Buffer
+  /** Where each frame begins in `bytes`. */
+  readonly places: readonly number[]
+  readonly firstLsn: number
+}
+
+/** Measures the system calls of a commit. */
+export interface CommitClock {
+  write(call: () => void): void
+  sync(call: () => void): void
+  sealSync(call: () => void): void
+  directorySync(call: () => void): void
+}
+
+/** Where the frames of a batch came to lie. */
+export interface Placement {
+  readonly segmentFirstLsn: number
+  /** Where the first of them begins. */
+  readonly offset: number
+}
+
+/** What was to be written didn't fit on the disk, and has been cut off again, durably. `cause` is the system's error. */
+export class WriteTakenBack extends Error {
+  constructor(cause: unknown) {
+    super('the disk is full; what did not fit was cut off again', { cause })
+  }
+}
+
+/** What the segments of a log are, and where they stand. */
+export interface RotationStart {
+  readonly directory: string
+  readonly segmentBytes: number
+  readonly logId: Uint8Array
+  /** The segment to continue; without one the next batch begins a new one. */
+  readonly active: SegmentPosition | undefined
+  readonly lastTimestampMs: number
+  /** Without an active segment: where the frames of the last one end. */
+  readonly previousEndOffset: number
+}
+
+/**
+ * The segments of a log as the writer sees them: the active one, and what rotation needs. It throws
+ * {@link WriteTakenBack} where nothing has changed, and any other error where nothing is certain any more.
+ */
+export class RotatingSegments {
+  readonly #fileSystem: FileSystem
+  readonly #start: RotationStart
+  readonly #clock: CommitClock
+  #active: SegmentWriter | undefined
+  #previousEndOffset: number
+  #preparation: Preparation | undefined
+  #preparations = 0
+
+  constructor(fileSystem: FileSystem, start: RotationStart, clock: CommitClock) {
+    this.#fileSystem = fileSystem
+    this.#start = start
+    this.#clock = clock
+    this.#previousEndOffset = start.previousEndOffset
+    if (start.active !== undefined) {
+      this.#active = SegmentWriter.resume(fileSystem, start.directory, start.active, start.lastTimestampMs)
+    }
+  }
+
+  /** Whether calls are under way in the background: this thread's event loop has to turn for them. */
+  get backgroundBusy(): boolean {
+    return this.#preparation?.busy === true
+  }
+
+  get hasActive(): boolean {
+    return this.#active !== undefined
+  }
+
+  /** Where the frames of the newest segment end. */
+  get endOffset(): number {
+    return this.#active?.offset ?? this.#previousEndOffset
+  }
+
+  /** Bytes left for frames in the active segment; 0 or less where there is none, or it is full. */
+  get roomBytes(): number {
+    return this.#active === undefined ? 0 : this.#start.segmentBytes - this.#active.offset
+  }
+
+  /** Bytes for frames in a new segment. A frame that is larger makes a segment larger than others. */
+  get roomAfterRotationBytes(): number {
+    return this.#start.segmentBytes - SEGMENT_HEADER_BYTES
+  }
+
+  /** Writes frames to the active segment, without a sync. */
+  append(drafts: FrameDrafts, mark: number): Placement {
+    const segment = this.#active
+    if (segment === undefined) throw new Error('no segment is active: begin one')
+    const { offset, firstLsn: segmentFirstLsn } = segment
+    this.#takingBack(segment, () => this.#clock.write(() => writeFrames(segment, drafts, mark)))
+    return { segmentFirstLsn, offset }
+  }
+
+  /** Makes all that was written to the active segment durable. */
+  sync(): void {
+    this.#clock.sync(() => this.#active?.sync())
+  }
+
+  /** Makes the entries of the directory durable. */
+  syncDirectory(): void {
+    this.#clock.directorySync(() => this.#fileSystem.syncDirectorySync(this.#start.directory))
+  }
+
+  /**
+   * The first half of a rotation, where a segment is active: it gets its footer, and all of it is synced. Afterwards
+   * none is active.
+   */
+  seal(lastLsn: number, mark: number): void {
+    const segment = this.#active
+    if (segment === undefined) return
+    this.#takingBack(segment, () => this.#clock.sealSync(() => segment.seal(lastLsn, mark)))
+    this.#previousEndOffset = segment.offset
+    this.#active = undefined
+    segment.close()
+  }
+
+  /**
+   * The second half: header and frames go into a file under a temporary name; it is synced, then renamed, then the
+   * directory is synced. Once this returns, the frames are durable.
+   */
+  begin(drafts: FrameDrafts, mark: number): Placement {
+    const { segment, temporaryPath } = this.#newSegment(drafts, mark)
+    try {
+      this.#clock.write(() => writeFrames(segment, drafts, mark))
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      segment.discard(temporaryPath)
+      throw new WriteTakenBack(error)
+    }
+    this.#clock.sync(() => segment.sync())
+    segment.publish(this.#start.directory, temporaryPath)
+    this.syncDirectory()
+    this.#active = segment
+    return { segmentFirstLsn: segment.firstLsn, offset: SEGMENT_HEADER_BYTES }
+  }
+
+  /** Zero-fills the active segment a little further where fewer than `leastBytes` of zeros are left. Returns whether it did. */
+  zeroFill(leastBytes: number): boolean {
+    const segment = this.#active
+    if (segment === undefined || segment.zeroedAheadBytes >= leastBytes) return false
+    try {
+      return segment.zeroFill(this.#start.segmentBytes)
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      segment.dropZeros()
+      return false
+    }
+  }
+
+  /** Begins to prepare the next segment in the background, once this one is half full. */
+  prepareNext(): void {
+    const { segmentBytes, directory } = this.#start
+    if (this.#preparation !== undefined || segmentBytes < PREPARE_FROM_SEGMENT_BYTES) return
+    if (this.#active === undefined || this.#active.offset < segmentBytes / 2) return
+    const name = `prepared-${++this.#preparations}${TEMPORARY_SUFFIX}`
+    this.#preparation = new Preparation(this.#fileSystem, path.join(directory, name), segmentBytes)
+  }
+
+  /** Gives up what is being prepared; resolves once no call is under way any more. */
+  async stopPreparing(): Promise<void> {
+    this.#preparation?.abandon()
+    await this.#preparation?.settled
+    this.#preparation = undefined
+  }
+
+  /** Cuts off the zeros ahead: the log will not be written to for now. */
+  trimZeros(): void {
+    this.#active?.trimZeros()
+  }
+
+  close(): void {
+    this.#active?.close()
+    this.#active = undefined
+  }
+
+  #newSegment(drafts: FrameDrafts, mark: number): ReturnType<typeof SegmentWriter.begin> {
+    const prepared = this.#preparation?.take()
+    this.#preparation = undefined
+    const { directory, logId } = this.#start
+    const { firstLsn } = drafts
+    const createdMs = readUint64(drafts.bytes, (drafts.places[0] ?? 0) + 32)
+    const beginning = { logId, firstLsn, previousEndOffset: this.#previousEndOffset, mark, createdMs }
+    try {
+      return SegmentWriter.begin(this.#fileSystem, directory, beginning, prepared)
+    } catch (error) {
+      throw isDiskFull(error) ? new WriteTakenBack(error) : error
+    }
+  }
+
+  #takingBack(segment: SegmentWriter, write: () => void): void {
+    const checkpoint = segment.checkpoint
+    try {
+      write()
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      segment.cutBack(checkpoint)
+      throw new WriteTakenBack(error)
+    }
+  }
+}
+
+/** Completes each frame for its place, and writes them: those that lie one behind the other in one call. */
+function writeFrames(segment: SegmentWriter, { bytes, places }: FrameDrafts, mark: number): void {
+  let { offset } = segment
+  let runAt = places[0] ?? 0
+  let runBytes = 0
+  for (const at of places) {
+    const frameBytes = bytes.readUInt32LE(at + 8)
+    sealFrame(bytes, at, segment.nonceChecksum, offset, mark)
+    segment.noteFrame(readUint64(bytes, at + 24), offset, readUint64(bytes, at + 32))
+    if (at !== runAt + runBytes) {
+      segment.write(bytes, runAt, runBytes)
+      runAt = at
+      runBytes = 0
+    }
+    runBytes += frameBytes
+    offset += frameBytes
+  }
+  segment.write(bytes, runAt, runBytes)
+}

@@ -1,0 +1,71 @@
+/** How long the system calls of one commit took. One object, reused for every commit. */
+export class CommitTimes {
+  #writeMs = 0
+  #syncMs = 0
+  #sealSyncMs = 0
+  #syncs = 0
+  #directorySyncMs = 0
+  #directorySyncs = 0
+
+  /** Forgets the last commit. */
+  begin(): void {
+    this.#writeMs = 0
+    this.#syncMs = 0
+    this.#sealSyncMs = 0
+    this.#syncs = 0
+    this.#directorySyncMs = 0
+    this.#directorySyncs = 0
+  }
+
+  /** Milliseconds of the last {@link sync}. */
+  get syncMs(): number {
+    return this.#syncMs
+  }
+
+  write(call: () => void): void {
+    this.#writeMs += elapsedMs(call)
+  }
+
+  sync(call: () => void): void {
+    this.#syncMs = elapsedMs(call)
+    this.#syncs++
+  }
+
+  /** The sync of the segment that a rotation sealed. */
+  sealSync(call: () => void): void {
+    this.#sealSyncMs = elapsedMs(call)
+    this.#syncs++
+  }
+
+  directorySync(call: () => void): void {
+    this.#directorySyncMs += elapsedMs(call)
+    this.#directorySyncs++
+  }
+
+  /** What is reported, once: a second report of the same commit tells only what came after the first. */
+  take(): {
+    writeMs: number
+    syncMs: number
+    sealSyncMs: number
+    syncs: number
+    directorySyncMs: number
+    directorySyncs: number
+  } {
+    const figures = {
+      writeMs: this.#writeMs,
+      syncMs: this.#syncMs,
+      sealSyncMs: this.#sealSyncMs,
+      syncs: this.#syncs,
+      directorySyncMs: this.#directorySyncMs,
+      directorySyncs: this.#directorySyncs,
+    }
+    this.begin()
+    return figures
+  }
+}
+
+function elapsedMs(call: () => void): number {
+  const beganMs = performance.now()
+  call()
+  return performance.now() - beganMs
+}

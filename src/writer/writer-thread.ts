@@ -1,0 +1,96 @@
+import type { MessagePort } from 'node:worker_threads'
+import { type ErrorRecord, toErrorRecord } from '../errors.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { RingConsumer } from '../ring/consumer.js'
+import type { RingMemory } from '../ring/layout.js'
+import { ReportSender } from '../ring/report-channel.js'
+import type { RecoveredLog } from '../segment/recovered-log.js'
+import { recover } from '../segment/recovery.js'
+import { Writer } from './writer.js'
+import type { WriterOptions } from './writer-options.js'
+
+/** What the committer asks of the thread. */
+export type WriterTask =
+  | {
+      readonly kind: 'open'
+      /** Which log this is: a thread that was replaced doesn't know it, and refuses to go on. */
+      readonly epoch: string
+      readonly options: WriterOptions
+      readonly memory: RingMemory
+      readonly port: MessagePort
+    }
+  | { readonly kind: 'run'; readonly epoch: string }
+
+/** Errors come back as data: thrown ones would lose their `code` and `errno` on the way. */
+export type WriterTaskResult =
+  | { readonly kind: 'opened'; readonly recovered: RecoveredLog }
+  | { readonly kind: 'open-failed'; readonly error: ErrorRecord }
+  /** The thread has nothing to do, or the writer has stopped: the reports say why. */
+  | { readonly kind: 'ended' }
+  /** This thread never opened that log: the one that did is gone, with the writer in it. */
+  | { readonly kind: 'unknown-epoch' }
+
+/** How long the task waits for more before it ends. Waking it costs a third of starting a new one. */
+const LINGER_MS = 5
+/** How long it waits at most while background calls need this thread's event loop. */
+const LINGER_IN_BACKGROUND_MS = 1
+
+/** Answers the committer's tasks, in a thread of its own. */
+export class WriterThread {
+  readonly #fileSystem: FileSystem
+  #epoch: string | undefined
+  #ring: RingConsumer | undefined
+  #writer: Writer | undefined
+
+  constructor(fileSystem: FileSystem) {
+    this.#fileSystem = fileSystem
+  }
+
+  async handle(task: WriterTask): Promise<WriterTaskResult> {
+    if (task.kind === 'open') return this.#open(task)
+    const { ring, writer } = { ring: this.#ring, writer: this.#writer }
+    if (task.epoch !== this.#epoch || ring === undefined || writer === undefined) return { kind: 'unknown-epoch' }
+    await run(ring, writer)
+    return { kind: 'ended' }
+  }
+
+  #open(task: WriterTask & { kind: 'open' }): WriterTaskResult {
+    try {
+      const recovered = recover(this.#fileSystem, task.options.directory)
+      const { port } = task
+      const reports = new ReportSender(task.memory, () => port.postMessage(undefined))
+      this.#ring = new RingConsumer(task.memory)
+      this.#writer = new Writer(this.#fileSystem, task.options, recovered, this.#ring, (report) => reports.send(report))
+      this.#epoch = task.epoch
+      // Its messages must not keep the process alive: tasks that run do.
+      port.unref()
+      return { kind: 'opened', recovered }
+    } catch (error) {
+      return { kind: 'open-failed', error: toErrorRecord(error) }
+    }
+  }
+}
+
+/** One busy period: batch after batch until there has been nothing to do for a while. */
+async function run(ring: RingConsumer, writer: Writer): Promise<void> {
+  writer.resume()
+  for (;;) {
+    // Read before looking for work, so that what comes in between ends the wait below at once.
+    const signalCount = ring.signalCount
+    const step = writer.step()
+    if (writer.backgroundBusy) await eventLoopTurn()
+    if (step === 0) continue
+    if (step === 'stopped') return
+    if (step === 'closing') return writer.finish()
+    const lingering = step === Number.POSITIVE_INFINITY
+    const longestMs = writer.backgroundBusy ? LINGER_IN_BACKGROUND_MS : lingering ? LINGER_MS : step
+    const news = ring.waitForSignal(signalCount, Math.min(step, longestMs))
+    if (!news && lingering && !writer.backgroundBusy && ring.goIdle(signalCount)) return
+  }
+}
+
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}

@@ -1,0 +1,333 @@
+import { toErrorRecord } from '../errors.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { monotonicMs } from '../ring/clock.js'
+import type { RingConsumer } from '../ring/consumer.js'
+import type { ProgressReport, ReportedCause, WriterReport } from '../ring/report.js'
+import { MarkFile } from '../segment/mark-file.js'
+import { type Placement, RotatingSegments, WriteTakenBack } from '../segment/rotating-segments.js'
+import { FailedSync } from '../segment/segment-writer.js'
+import { Batch } from './batch.js'
+import { BatchDelay } from './batch-delay.js'
+import { CommitTimes } from './commit-times.js'
+import { FlushSchedule } from './flush-schedule.js'
+import { Trimmer } from './trimmer.js'
+import type { WriterOptions, WriterStart } from './writer-options.js'
+
+/** Zero-filling pays below this many bytes a batch: above, the zeros cost as much as the metadata that they save. */
+const ZERO_FILL_BELOW_BATCH_BYTES = 512 * 1024
+/** The active segment is zero-filled further once fewer bytes than this, or than two batches, are left of the zeros. */
+const ZEROS_LEFT_BYTES = 64 * 1024
+
+/** What the caller of {@link Writer.step} does next: come again at once (0) or after that many milliseconds, or end. */
+export type WriterStep = number | 'stopped' | 'closing'
+
+/**
+ * Commits what lies in the ring: takes a batch, writes it, syncs it as the policy says, reports. It is a machine that
+ * its caller steps, so that the same code runs blocking in a thread of its own and unblocking in a test.
+ *
+ * Failures: a full disk on a write is taken back and reported as a rollback, and the writer then waits to be resumed. Any
+ * other failure of a write, and every failure of a sync, latches the writer for good before anything else is done: after
+ * a failed fsync the pages count as clean, so a second one that succeeds proves nothing.
+ */
+export class Writer {
+  readonly #options: WriterOptions
+  readonly #ring: RingConsumer
+  readonly #send: (report: WriterReport) => void
+  readonly #marks: MarkFile
+  readonly #schedule: FlushSchedule
+  readonly #delay: BatchDelay
+  readonly #trimmer: Trimmer
+  readonly #times = new CommitTimes()
+  readonly #segments: RotatingSegments
+  #writtenLsn: number
+  #durableLsn: number
+  /** Where the durable frames end: what the mark file tells readers in other processes. */
+  #durableEnd: { segmentFirstLsn: number; endOffset: number }
+  #averageBatchBytes = 0
+  #stopped: 'no' | 'rolled-back' | 'latched' | 'closed' = 'no'
+
+  constructor(
+    fileSystem: FileSystem,
+    options: WriterOptions,
+    start: WriterStart,
+    ring: RingConsumer,
+    send: (report: WriterReport) => void,
+  ) {
+    this.#options = options
+    this.#ring = ring
+    this.#send = send
+    this.#writtenLsn = start.lastLsn
+    this.#durableLsn = start.lastLsn
+    this.#schedule = new FlushSchedule(options.flush)
+    this.#delay = new BatchDelay(options.batch.maxDelayMs)
+    this.#marks = MarkFile.open(fileSystem, options.directory)
+    this.#trimmer = new Trimmer(fileSystem, options.directory, start.firstLsn, start.segments)
+    const { directory, segmentBytes } = options
+    const rotationStart = { ...start, directory, segmentBytes, previousEndOffset: start.previous.endOffset }
+    this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times)
+    this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#segments.endOffset }
+  }
+
+  /** Whether calls are under way in the background: this thread's event loop has to turn for them. */
+  get backgroundBusy(): boolean {
+    return this.#segments.backgroundBusy
+  }
+
+  /** Does one thing: commits a batch, or syncs, trims or prepares. */
+  step(): WriterStep {
+    if (this.#stopped !== 'no') return 'stopped'
+    try {
+      return this.#step()
+    } catch (error) {
+      this.#latch(error)
+      return 'stopped'
+    }
+  }
+
+  /** After a rollback, once the coordinator has reset the ring. */
+  resume(): void {
+    if (this.#stopped !== 'rolled-back') return
+    this.#stopped = 'no'
+    this.#ring.reset()
+  }
+
+  /** The end of the work: everything durable, noted as closed, every descriptor closed; then the report. */
+  async finish(): Promise<void> {
+    await this.#segments.stopPreparing()
+    if (this.#stopped !== 'no') return
+    try {
+      this.#segments.trimZeros()
+      this.#note(true)
+      this.#marks.sync()
+      this.#segments.close()
+      this.#marks.close()
+      this.#stopped = 'closed'
+      this.#send({ kind: 'closed', durableLsn: this.#durableLsn })
+    } catch (error) {
+      this.#latch(error)
+    }
+  }
+
+  /** Lets go of the descriptors of a writer that has not finished, where no thread's end does that. */
+  async abandon(): Promise<void> {
+    if (this.#stopped === 'closed') return
+    this.#stopped = 'closed'
+    await this.#segments.stopPreparing()
+    for (const file of [this.#segments, this.#marks]) {
+      try {
+        file.close()
+      } catch {
+        // Nothing hangs on it any more: whoever abandons a writer has told what failed, and only a reopen recovers.
+      }
+    }
+  }
+
+  #step(): WriterStep {
+    const nowMs = monotonicMs()
+    let holdUntilMs = Number.POSITIVE_INFINITY
+    if (this.#ring.available > 0) {
+      const batch = this.#collect()
+      holdUntilMs = this.#holdUntilMs(batch)
+      if (holdUntilMs <= nowMs) {
+        this.#commit(batch, nowMs)
+        if (this.#stopped !== 'no') return 'stopped'
+        this.#trim()
+        return 0
+      }
+    }
+    if (this.#durableLsn < this.#writtenLsn && (this.#wantsFlush || this.#schedule.dueMs <= nowMs)) {
+      this.#sync()
+      return 0
+    }
+    if (this.#trim()) return 0
+    if (this.#ring.closeRequested) return 'closing'
+    if (this.#zeroFill()) return 0
+    return Math.max(0, Math.min(holdUntilMs, this.#schedule.dueMs) - nowMs)
+  }
+
+  /** Does one step of a trim. Returns whether there was one to do. */
+  #trim(): boolean {
+    const done = this.#trimmer.step(this.#ring.trimTarget, (firstLsn) => this.#noteTrim(firstLsn))
+    if (done !== undefined && done !== 'more') this.#send(done)
+    return done !== undefined
+  }
+
+  get #wantsFlush(): boolean {
+    return this.#ring.closeRequested || this.#ring.flushTarget > this.#durableLsn
+  }
+
+  #collect(): Batch {
+    const { flush, batch } = this.#options
+    return Batch.collect(this.#ring, {
+      maxFrames: flush.kind === 'immediate' ? 1 : Number.POSITIVE_INFINITY,
+      maxRecords: batch.maxRecords,
+      maxBytes: batch.maxBytes,
+      roomBytes: this.#segments.roomBytes,
+      roomAfterRotationBytes: this.#segments.roomAfterRotationBytes,
+    })
+  }
+
+  #holdUntilMs(batch: Batch): number {
+    if (this.#options.flush.kind === 'immediate' || this.#wantsFlush) return 0
+    return this.#delay.holdUntilMs(batch)
+  }
+
+  #causeOf(batch: Batch, nowMs: number): ReportedCause {
+    if (this.#options.flush.kind === 'immediate') return 'immediate'
+    if (batch.endedBy !== undefined) return batch.endedBy
+    if (this.#wantsFlush) return 'flush'
+    const heldUntilMs = this.#delay.holdUntilMs(batch)
+    return heldUntilMs > batch.handedOverMs && heldUntilMs <= nowMs ? 'delay' : 'idle'
+  }
+
+  #commit(batch: Batch, nowMs: number): void {
+    const cause = this.#causeOf(batch, nowMs)
+    this.#ring.take(batch.places.length)
+    this.#times.begin()
+    const rotates = batch.bytes > this.#segments.roomBytes
+    let placement: Placement
+    try {
+      placement = rotates ? this.#rotate(batch) : this.#append(batch)
+    } catch (error) {
+      if (!(error instanceof WriteTakenBack)) throw error
+      this.#rollBack(error.cause)
+      return
+    }
+    const figures = {
+      batchRecords: batch.records,
+      batchBytes: batch.bytes,
+      cause,
+      waitMs: nowMs - batch.handedOverMs,
+      segmentFirstLsn: placement.segmentFirstLsn,
+      batchOffset: placement.offset,
+    }
+    this.#averageBatchBytes += (batch.bytes - this.#averageBatchBytes) / 8
+    if (rotates) this.#progressed(figures)
+    else this.#syncBatch(batch, figures, nowMs)
+  }
+
+  /** Writes the batch behind what the active segment has. */
+  #append(batch: Batch): Placement {
+    const placement = this.#segments.append(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    this.#writtenLsn = batch.lastLsn
+    return placement
+  }
+
+  /** Puts the batch into a new segment, as one commit: afterwards it is durable, and so is all before it. */
+  #rotate(batch: Batch): Placement {
+    const deferred = this.#durableLsn < this.#writtenLsn
+    if (this.#segments.hasActive) {
+      this.#segments.seal(this.#writtenLsn, this.#durableLsn)
+      this.#synced(this.#trimmer.lastSegment)
+      if (deferred) this.#report(undefined)
+    }
+    const placement = this.#segments.begin(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    this.#trimmer.addSegment(placement.segmentFirstLsn)
+    this.#writtenLsn = batch.lastLsn
+    this.#synced(placement.segmentFirstLsn)
+    return placement
+  }
+
+  /** Syncs the batch that was just written, where the policy says so, and reports. */
+  #syncBatch(batch: Batch, figures: BatchReport, nowMs: number): void {
+    this.#schedule.noteWritten(batch.records, nowMs)
+    if (!this.#schedule.withEachBatch) {
+      this.#report(figures)
+      // Not left to the next step: under load that one finds more to write, and so would every one after it.
+      if (this.#wantsFlush || this.#schedule.dueMs <= monotonicMs()) this.#sync()
+      return
+    }
+    if (batch.wantsWritten) this.#report(figures)
+    this.#syncActive()
+    this.#delay.noteCommit(batch.records, this.#times.syncMs)
+    this.#progressed(batch.wantsWritten ? undefined : figures)
+  }
+
+  #sync(): void {
+    this.#times.begin()
+    this.#syncActive()
+    this.#progressed(undefined)
+  }
+
+  #syncActive(): void {
+    this.#segments.sync()
+    if (this.#options.directorySync === 'always') this.#segments.syncDirectory()
+    this.#synced(this.#trimmer.lastSegment)
+  }
+
+  /** All that was written is durable. */
+  #synced(segmentFirstLsn: number): void {
+    this.#durableLsn = this.#writtenLsn
+    this.#schedule.noteSynced()
+    this.#durableEnd = { segmentFirstLsn, endOffset: this.#segments.endOffset }
+  }
+
+  /** Reports what is durable now, and then notes the mark: it is true, and nobody has to wait for it. */
+  #progressed(figures: BatchReport | undefined): void {
+    this.#report(figures)
+    this.#note(false)
+    if (this.#zerosPay) this.#segments.prepareNext()
+  }
+
+  #note(closed: boolean, firstLsn = this.#trimmer.firstLsn): void {
+    this.#marks.note({
+      durableLsn: this.#durableLsn,
+      firstLsn,
+      ...this.#durableEnd,
+      closed,
+    })
+  }
+
+  #noteTrim(firstLsn: number): void {
+    this.#note(false, firstLsn)
+    this.#marks.sync()
+  }
+
+  /** Zero-fills the active segment a little further, while nothing else is to be done. Returns whether it did. */
+  #zeroFill(): boolean {
+    return this.#zerosPay && this.#segments.zeroFill(Math.max(ZEROS_LEFT_BYTES, 2 * this.#averageBatchBytes))
+  }
+
+  get #zerosPay(): boolean {
+    return this.#schedule.ever && this.#averageBatchBytes < ZERO_FILL_BELOW_BATCH_BYTES
+  }
+
+  #rollBack(error: unknown): void {
+    this.#stopped = 'rolled-back'
+    this.#ring.stop()
+    this.#send({ kind: 'rollback', lsn: this.#writtenLsn, error: toErrorRecord(error) })
+  }
+
+  #latch(error: unknown): void {
+    this.#stopped = 'latched'
+    this.#ring.stop()
+    const cause = error instanceof FailedSync ? error.cause : error
+    this.#send({
+      kind: 'failed',
+      writtenLsn: this.#writtenLsn,
+      durableLsn: this.#durableLsn,
+      error: toErrorRecord(cause),
+    })
+  }
+
+  #report(batch: BatchReport | undefined): void {
+    const report: ProgressReport = {
+      kind: 'progress',
+      writtenLsn: this.#writtenLsn,
+      durableLsn: this.#durableLsn,
+      batchRecords: batch?.batchRecords ?? 0,
+      batchBytes: batch?.batchBytes ?? 0,
+      cause: batch?.cause ?? 'flush',
+      waitMs: batch?.waitMs ?? 0,
+      ...this.#times.take(),
+      segmentFirstLsn: batch?.segmentFirstLsn ?? 0,
+      batchOffset: batch?.batchOffset ?? 0,
+    }
+    this.#send(report)
+  }
+}
+
+type BatchReport = Pick<
+  ProgressReport,
+  'batchRecords' | 'batchBytes' | 'cause' | 'waitMs' | 'segmentFirstLsn' | 'batchOffset'
+>

@@ -1,0 +1,38 @@
+import test from 'ava'
+import { readSettings, SUITE_NAMES } from '../../bench/settings.js'
+
+test('without flags everything runs, quickly', (t) => {
+  const settings = readSettings([])
+  t.deepEqual(settings?.only, SUITE_NAMES)
+  t.deepEqual(settings?.concurrency, [1, 16, 64, 256, 1024, 4096])
+})
+
+test('flags are taken', (t) => {
+  const args = ['--only', 'recovery,throughput', '--concurrency', '2,3', '--seconds', '0.25', '--rounds', '4']
+  t.like(readSettings([...args, '--json', 'out.json']), {
+    only: ['recovery', 'throughput'],
+    concurrency: [2, 3],
+    seconds: 0.25,
+    rounds: 4,
+    json: 'out.json',
+  })
+  t.is(readSettings(['--help']), undefined)
+})
+
+test('--full takes longer, and single flags still win', (t) => {
+  const [quick, full] = [readSettings([]), readSettings(['--full', '--rounds', '1'])]
+  t.true((full?.seconds ?? 0) > (quick?.seconds ?? 0))
+  t.is(full?.rounds, 1)
+})
+
+for (const [args, message] of [
+  [['--only', 'nothing'], /no suite nothing/],
+  [['--concurrency', '0'], /--concurrency must be a positive number, not 0/],
+  [['--rounds', '1.5'], /--rounds must be whole, not 1.5/],
+  [['--seconds', 'long'], /--seconds must be a positive number, not long/],
+  [['--fast'], /--fast/],
+] as const) {
+  test(`${args.join(' ')} is refused`, (t) => {
+    t.throws(() => readSettings(args), { message })
+  })
+}

@@ -1,0 +1,130 @@
+import test from 'ava'
+import { FRAME_HEADER_BYTES, frameBytesFor } from '../../src/format/frame.js'
+import { RingConsumer } from '../../src/ring/consumer.js'
+import { createRingMemory } from '../../src/ring/layout.js'
+import { RingProducer } from '../../src/ring/producer.js'
+import { random } from '../support/random.js'
+
+function ringOf(capacityBytes: number): { producer: RingProducer; consumer: RingConsumer } {
+  const memory = createRingMemory(capacityBytes)
+  return { producer: new RingProducer(memory), consumer: new RingConsumer(memory) }
+}
+
+function stamp(producer: RingProducer, place: number, frameBytes: number, stampOf: number): void {
+  producer.bytes.fill(stampOf & 0xff, place, place + frameBytes)
+}
+
+test('the frames that the consumer finds are those that were published, in order, each in one piece', (t) => {
+  const numbers = random()
+  t.log(`seed ${numbers.seed}`)
+  const { producer, consumer } = ringOf(4096)
+  const inFlight: { place: number; frameBytes: number; mark: number }[] = []
+  let published = 0
+  let refused = 0
+  for (let round = 0; round < 20_000; round++) {
+    if (numbers.below(2) === 0) {
+      const frameBytes = frameBytesFor(4 + numbers.below(900) * 4)
+      const place = producer.begin(frameBytes)
+      if (place === -1) {
+        refused++
+        t.true(inFlight.length > 0, 'an empty ring takes every frame up to its capacity')
+        continue
+      }
+      for (const other of inFlight) {
+        const apart = place + frameBytes <= other.place || other.place + other.frameBytes <= place
+        if (!apart) t.fail(`a frame at ${place} overlaps one at ${other.place}`)
+      }
+      stamp(producer, place, frameBytes, published)
+      producer.publish(frameBytes)
+      inFlight.push({ place, frameBytes, mark: published & 0xff })
+      published++
+    } else if (consumer.available > 0) {
+      const taken = 1 + numbers.below(consumer.available)
+      for (let index = 0; index < taken; index++) {
+        const expected = inFlight[index]
+        const place = consumer.placeOf(index)
+        if (place !== expected?.place) t.fail(`frame ${index} lies at ${place}, not at ${expected?.place}`)
+        if (consumer.bytes[place] !== expected?.mark) t.fail(`the frame at ${place} was overwritten`)
+        if (consumer.bytes[place + FRAME_HEADER_BYTES] !== expected?.mark) t.fail('its end was overwritten')
+      }
+      consumer.take(taken)
+      for (let index = 0; index < taken; index++) {
+        inFlight.shift()
+        producer.release(inFlight[0]?.place)
+      }
+    }
+  }
+  t.true(published > 1000)
+  t.true(refused > 100, 'the ring was full now and then')
+})
+
+test('an empty ring takes a frame of its whole capacity, wherever the last one ended', (t) => {
+  const { producer, consumer } = ringOf(4096)
+  for (const frameBytes of [64, 4096, 1000, 4096, 4088, 4096]) {
+    t.not(producer.begin(frameBytes), -1)
+    producer.publish(frameBytes)
+    t.is(consumer.available, 1)
+    consumer.take(1)
+    producer.release(undefined)
+  }
+})
+
+test('a frame grows as long as it does not reach the oldest one in use', (t) => {
+  const { producer, consumer } = ringOf(1024)
+  producer.begin(512)
+  producer.publish(512)
+  t.is(producer.begin(64), 512)
+  t.true(producer.canGrow(512))
+  t.false(producer.canGrow(520))
+  producer.publish(448)
+  consumer.take(1)
+  t.is(producer.begin(128), -1)
+  producer.release(512)
+  t.is(producer.begin(128), 0)
+  t.true(producer.canGrow(512))
+  t.false(producer.canGrow(520))
+})
+
+test('a frame counts as taken from the moment that its outcome is uncertain', (t) => {
+  const { producer, consumer } = ringOf(1024)
+  producer.begin(64)
+  const first = producer.publish(64)
+  producer.begin(64)
+  const second = producer.publish(64)
+  t.false(producer.isTaken(first))
+  consumer.take(1)
+  t.true(producer.isTaken(first))
+  t.false(producer.isTaken(second))
+})
+
+test('news between the look for work and the end of a task keeps the task going, or starts another: never neither', (t) => {
+  const { producer, consumer } = ringOf(1024)
+  t.true(producer.signal(), 'no task runs: the producer has to start one')
+  t.false(producer.signal(), 'one was asked for')
+  const before = consumer.signalCount
+  t.false(producer.signal())
+  t.false(consumer.goIdle(before), 'there was news: the task goes on')
+  t.true(consumer.goIdle(consumer.signalCount), 'there was none: it ends')
+  t.true(producer.signal(), 'and the next news starts another')
+})
+
+test('a stopped writer is not started again until the producer resumes it', (t) => {
+  const { producer, consumer } = ringOf(1024)
+  t.true(producer.signal())
+  consumer.stop()
+  t.false(producer.signal())
+  producer.resume()
+  t.true(producer.signal())
+})
+
+test('requests cross the ring', (t) => {
+  const { producer, consumer } = ringOf(1024)
+  t.is(consumer.flushTarget, 0)
+  producer.requestFlush(Number.MAX_SAFE_INTEGER)
+  producer.requestTrim(2 ** 40 + 1)
+  t.is(consumer.flushTarget, Number.MAX_SAFE_INTEGER)
+  t.is(consumer.trimTarget, 2 ** 40 + 1)
+  t.false(consumer.closeRequested)
+  producer.requestClose()
+  t.true(consumer.closeRequested)
+})

@@ -1,0 +1,25 @@
+import type { LogPlan } from './build-log.js'
+
+/** Two sealed segments (LSNs 1-3 and 4-6) and an active one (7-10). */
+export const THREE_SEGMENTS: LogPlan = {
+  segments: [
+    { frames: [['one'], ['two', 'three']] },
+    { frames: [['four', 'five'], ['six']] },
+    { frames: [['seven'], ['eight', 'nine'], ['ten']] },
+  ],
+}
+
+/** The same, with nothing above LSN 6 noted as durable anywhere. */
+export const LAST_SEGMENT_UNMARKED: LogPlan = {
+  segments: [
+    ...THREE_SEGMENTS.segments.slice(0, 2),
+    {
+      frames: [
+        { records: ['seven'], mark: 6 },
+        { records: ['eight', 'nine'], mark: 6 },
+        { records: ['ten'], mark: 6 },
+      ],
+    },
+  ],
+  mark: { durableLsn: 6 },
+}

@@ -1,0 +1,23 @@
+import { spawnSync } from 'node:child_process'
+import type { TestFn } from 'ava'
+
+/**
+ * `test` where nothing is missing, else `test.skip`, which ava reports; what is missing goes to the output as well.
+ */
+export function testWith<Context>(test: TestFn<Context>, missing: string | undefined): TestFn<Context>['skip'] {
+  if (missing === undefined) return test
+  console.warn(`Some tests are skipped: ${missing}`)
+  return test.skip
+}
+
+/** Why a tool can't be used here: `undefined` where the command, as a trial, succeeds. */
+export function missingTool(command: string, ...args: readonly string[]): string | undefined {
+  const { status, error } = spawnSync(command, args, { stdio: 'ignore' })
+  if (status === 0) return undefined
+  return error === undefined ? `${command} doesn't work here` : `there is no ${command}`
+}
+
+/** Why nothing can be done here that only root may do: `undefined` for root. */
+export function missingRoot(): string | undefined {
+  return process.getuid?.() === 0 ? undefined : 'it takes root'
+}
