@@ -187,7 +187,7 @@ async function dawdle(below: Random['below']): Promise<void> {
 
 test('no gap and no repeat at the seam, however the log advances meanwhile', async (t) => {
   const { seed, below } = random()
-  t.log(`seed ${seed}`)
+  t.log(`SLUICE_SEED=${seed}`)
   for (let round = 0; round < 300; round++) {
     let next = 1
     const segments = composeLog(

@@ -79,7 +79,7 @@ test('a file that is missing for good does not keep the log from being opened', 
 
 test('a slot that is caught half-written never takes anything back, and never adds anything', async (t) => {
   const { seed, below } = random()
-  t.log(`seed ${seed}`)
+  t.log(`SLUICE_SEED=${seed}`)
   const fileSystem = folder(1)
   begin(fileSystem, 11)
   const view = await MarkView.open(fileSystem, directory)
@@ -162,6 +162,20 @@ test('an older mark is no news: the newest slot may have been caught half-writte
   fileSystem.put(markPath, mark(4, 14))
   await view.refresh()
   t.is(view.durableLsn, 15)
+})
+
+test('a mark file that was made anew counts from the beginning, and is followed', async (t) => {
+  const fileSystem = folder(12)
+  const view = await MarkView.open(fileSystem, directory)
+  fileSystem.put(markPath, mark(500, 15))
+  await view.refresh()
+  fileSystem.put(markPath, mark(2, 15))
+  await view.refresh()
+  fileSystem.put(markPath, mark(3, 17))
+  await view.refresh()
+  t.is(view.durableLsn, 17)
+  fileSystem.put(markPath, mark(1, 16))
+  isSluiceError(t, await view.refresh().catch((error) => error), 'SLUICE_CORRUPT')
 })
 
 test('more: at once, or when the mark file says so, or once closed', async (t) => {

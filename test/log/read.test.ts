@@ -63,7 +63,7 @@ test('from, to and limit bound it, alone and together', async (t) => {
 
 test('random bounds over random logs', async (t) => {
   const { seed, below } = random()
-  t.log(`seed ${seed}`)
+  t.log(`SLUICE_SEED=${seed}`)
   for (let round = 0; round < 30; round++) {
     let next = 1
     const plan = Array.from({ length: 1 + below(6) }, () =>

@@ -211,7 +211,7 @@ test('no flipped bit ever changes what is read: it is an error, or it does not m
 
 test('random damage is never returned as data', async (t) => {
   const { seed, below } = random()
-  t.log(`seed ${seed}`)
+  t.log(`SLUICE_SEED=${seed}`)
   for (let round = 0; round < 60; round++) {
     const frames = Array.from({ length: 1 + below(40) }, () =>
       Array.from({ length: 1 + below(5) }, () => Buffer.alloc(below(3000), below(256))),
