@@ -14,7 +14,7 @@ export type {
   LogStatus,
   ReadOptions,
 } from './log/contract.js'
-export { type LogReaderOptions, openLogReader } from './log/log-reader.js'
+export { openLogReader } from './log/log-reader.js'
 export { openLog } from './log/open-log.js'
 export type { HistogramName, HistogramSummary, LogCounters, LogStats } from './observe/stats.js'
 export type { AckLevel, FlushOption, LogTuning } from './options.js'
