@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
+import { CpuMeter, type CpuUse } from './cpu-meter.js'
 import { RECORD_BYTES, type Subject } from './drivers/driver.js'
 import { percentile } from './statistics.js'
 
@@ -11,6 +12,8 @@ export interface LoadFigures {
   readonly latencyMsP99: number
   /** Of all threads of the process, in microseconds. */
   readonly cpuUsPerRecord: number
+  /** Of the machine's processors, what other processes used meanwhile: 0 to 1. */
+  readonly othersCpuShare: number
   /**
    * The 99th percentile of the time between two visits to a timer that is due each millisecond: that millisecond is
    * included. `undefined` where the driver blocks the loop by design.
@@ -58,22 +61,20 @@ async function measureAsynchronous(subject: Asynchronous, producers: number, dur
   }
   await delay(duration.warmUpSeconds * 1000)
 
+  const batchesBefore = subject.batchCounts?.()
   const loopDelay = monitorEventLoopDelay({ resolution: 1 })
   loopDelay.enable()
-  const before = {
-    records: run.records,
-    at: performance.now(),
-    cpu: process.cpuUsage(),
-    batches: subject.batchCounts?.(),
-  }
+  const meter = new CpuMeter()
+  const recordsBefore = run.records
+  const startedAt = performance.now()
   run.measuring = true
   await delay(duration.seconds * 1000)
-  const elapsedMs = performance.now() - before.at
-  const cpu = process.cpuUsage(before.cpu)
-  const records = run.records - before.records
+  const elapsedMs = performance.now() - startedAt
+  const cpu = meter.read()
+  const records = run.records - recordsBefore
   run.measuring = false
   loopDelay.disable()
-  const batches = subject.batchCounts?.()
+  const batchesAfter = subject.batchCounts?.()
 
   run.on = false
   await Promise.all(ends)
@@ -81,9 +82,9 @@ async function measureAsynchronous(subject: Asynchronous, producers: number, dur
     ...figures(records, elapsedMs, cpu, run.latenciesMs),
     loopDelayMsP99: loopDelay.percentile(99) / NS_PER_MS,
     recordsPerBatch:
-      batches === undefined || before.batches === undefined
+      batchesBefore === undefined || batchesAfter === undefined
         ? undefined
-        : (batches.records - before.batches.records) / (batches.batches - before.batches.batches),
+        : (batchesAfter.records - batchesBefore.records) / (batchesAfter.batches - batchesBefore.batches),
   }
 }
 
@@ -108,7 +109,7 @@ async function measureSynchronous(subject: Synchronous, producers: number, durat
   while (performance.now() < warmUntil) subject.commit()
 
   const latenciesMs: number[] = []
-  const cpuBefore = process.cpuUsage()
+  const meter = new CpuMeter()
   const startedAt = performance.now()
   const until = startedAt + duration.seconds * 1000
   let now = startedAt
@@ -118,7 +119,7 @@ async function measureSynchronous(subject: Synchronous, producers: number, durat
     latenciesMs.push(after - now)
     now = after
   }
-  const cpu = process.cpuUsage(cpuBefore)
+  const cpu = meter.read()
   return {
     ...figures(latenciesMs.length * producers, now - startedAt, cpu, latenciesMs),
     loopDelayMsP99: undefined,
@@ -126,11 +127,12 @@ async function measureSynchronous(subject: Synchronous, producers: number, durat
   }
 }
 
-function figures(records: number, elapsedMs: number, cpu: NodeJS.CpuUsage, latenciesMs: readonly number[]) {
+function figures(records: number, elapsedMs: number, cpu: CpuUse, latenciesMs: readonly number[]) {
   return {
     recordsPerSecond: (records / elapsedMs) * 1000,
     latencyMsP50: percentile(latenciesMs, 50),
     latencyMsP99: percentile(latenciesMs, 99),
-    cpuUsPerRecord: (cpu.user + cpu.system) / records,
+    cpuUsPerRecord: cpu.ownUs / records,
+    othersCpuShare: cpu.othersShare,
   }
 }

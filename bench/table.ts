@@ -22,3 +22,8 @@ export function shown(value: number | undefined): string {
   if (Math.abs(value) >= 1000) return Math.round(Number(value.toPrecision(3))).toLocaleString('en-US')
   return value === 0 ? '0' : String(Number(value.toPrecision(3)))
 }
+
+/** A count in full. */
+export function counted(value: number | undefined): string {
+  return value === undefined ? '–' : value.toLocaleString('en-US')
+}

@@ -1,5 +1,5 @@
 import { spreadOf } from '../statistics.js'
-import { formatTable, shown } from '../table.js'
+import { counted, formatTable, shown } from '../table.js'
 import type { OpenFigures } from '../trial-spec.js'
 import { removeDirectory } from '../trials.js'
 import type { Suite } from './suite.js'
@@ -25,9 +25,9 @@ export const openTime: Suite = async (trials, settings, progress) => {
   const rows = [
     ['openLog, ms', shown(open.median), shown(open.min), shown(open.max)],
     ['of which recovery, ms', shown(recovery.median), shown(recovery.min), shown(recovery.max)],
-    ['bytes read', shown(last?.bytesRead), '', ''],
-    ['segments', shown(last?.segments), '', ''],
-    ['records', shown(last?.records), '', ''],
+    ['bytes read', counted(last?.bytesRead), '', ''],
+    ['segments', counted(last?.segments), '', ''],
+    ['records', counted(last?.records), '', ''],
   ]
   return {
     text: formatTable(

@@ -91,6 +91,7 @@ function describe(results: readonly Trial[], producers: number): string {
     'records a batch',
     'CPU µs a record',
     'loop p99 ms',
+    'others CPU %',
   ]
   const rows = ORDER.map((driver) => {
     const spread = (figure: (trial: Trial) => number | undefined): Spread =>
@@ -106,6 +107,7 @@ function describe(results: readonly Trial[], producers: number): string {
       shown(spread((trial) => trial.recordsPerBatch).median),
       shown(spread((trial) => trial.cpuUsPerRecord).median),
       shown(spread((trial) => trial.loopDelayMsP99).median),
+      shown(spread((trial) => trial.othersCpuShare * 100).median),
     ]
   })
   return formatTable(`${producers} ${producers === 1 ? 'producer' : 'producers'}`, head, rows, preparationNote(ORDER))

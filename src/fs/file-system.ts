@@ -44,7 +44,8 @@ export interface FileSystem {
    * Makes the folder (and those above it that are missing; the entry of each one made is synced), and takes its lock.
    *
    * Rejects with a `SluiceError`: `SLUICE_LOCKED` (the message says who holds it), `SLUICE_LOCK_UNAVAILABLE` (no lock
-   * that dies with its holder can be had), `SLUICE_INVALID_ARGUMENT` (the path, or a part of it, is not a folder).
+   * that dies with its holder can be had), `SLUICE_INVALID_ARGUMENT` (the path, or a part of it, is not a folder),
+   * `SLUICE_DISK_FULL` (no room for a folder, or for the lock file), `SLUICE_IO` (a folder can't be made or synced).
    */
   claim(directory: string): Promise<DirectoryClaim>
 }

@@ -116,8 +116,7 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
     for (const record of data) bytes += dataBytes(record, tuning.maxRecordBytes)
     if (bytes > tuning.maxRecordBytes) throw tooLarge(bytes, tuning.maxRecordBytes)
     const { ack, signal } = appendOptions(options, tuning.ack, this.#durableIsPossible)
-    const last = data.length - 1
-    return this.#coordinator.appendMany(data, bytes, ack, signal).then((first) => ({ first, last: first + last }))
+    return this.#coordinator.appendMany(data, bytes, ack, signal)
   }
 
   flush(): Promise<number> {

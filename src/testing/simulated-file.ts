@@ -35,21 +35,16 @@ interface UnsyncedSize {
  * those that are durable are shared with the copies that a crash makes.
  */
 export class SimulatedFile {
-  #durable: Map<number, Uint8Array>
+  #durable = new Map<number, Uint8Array>()
   /** Whether another file has the same map: it is copied before it is changed. */
-  #durableIsShared: boolean
-  #durableBytes: number
+  #durableIsShared = false
+  #durableBytes = 0
+  /** The sync after a failed one writes none of its data, but the new size: up to this call cuts are durable. */
+  #cutsDurableUntil = 0
   readonly #unsynced = new Map<number, UnsyncedSector>()
   readonly #sizes: UnsyncedSize[] = []
   /** No sector from here on is in either map. */
-  #zerosFrom: number
-
-  constructor() {
-    this.#durable = new Map()
-    this.#durableIsShared = false
-    this.#durableBytes = 0
-    this.#zerosFrom = 0
-  }
+  #zerosFrom = 0
 
   /** In bytes, as it is seen. */
   get size(): number {
@@ -121,15 +116,13 @@ export class SimulatedFile {
 
   /** Makes all that is dirty, and the size, durable. */
   sync(): void {
-    for (const [index, sector] of this.#unsynced) {
-      if (sector.dirty) {
-        this.#setDurable(index, sector.versions.at(-1)?.bytes ?? ZERO_SECTOR)
-        this.#unsynced.delete(index)
-      } else {
-        this.#commitCuts(index, sector)
-      }
+    for (const [index, { versions, dirty }] of this.#unsynced) {
+      if (!dirty) continue
+      this.#setDurable(index, versions.at(-1)?.bytes ?? ZERO_SECTOR)
+      this.#unsynced.delete(index)
     }
     this.#durableBytes = this.size
+    this.#cutsDurableUntil = this.#sizes.at(-1)?.call ?? this.#cutsDurableUntil
     this.#sizes.length = 0
   }
 
@@ -143,12 +136,7 @@ export class SimulatedFile {
 
   /** This file as it is found after a power cut. Without a survival of its own to go by it draws one. */
   afterCrash(random: Random, shared: Survival | undefined): SimulatedFile {
-    const after = new SimulatedFile()
-    after.#durable = this.#durable
-    after.#durableBytes = this.#durableBytes
-    after.#zerosFrom = this.#zerosFrom
-    after.#durableIsShared = true
-    this.#durableIsShared = true
+    const after = this.#durableCopy()
     const range = this.unsyncedCalls
     if (range === undefined) return after
     const survival = shared ?? drawSurvival(random, range)
@@ -156,7 +144,7 @@ export class SimulatedFile {
     const sizeState = drawState(random, survival, this.#sizes)
     const size = this.#sizes[sizeState - 1]
     // Cuts are made in the order of the sizes: those up to the size that survived are on the disk.
-    const cutsUntil = sizeState === this.#sizes.length ? Number.POSITIVE_INFINITY : (size?.call ?? 0)
+    const cutsUntil = size?.call ?? this.#cutsDurableUntil
     for (const [index, { versions }] of this.#unsynced) {
       const state = drawState(random, survival, versions)
       const chosen = versions[state - 1]?.bytes ?? this.#durable.get(index) ?? ZERO_SECTOR
@@ -169,17 +157,24 @@ export class SimulatedFile {
 
   /** This file as another process finds it after this one was killed: nothing is lost, and nothing more is durable. */
   afterKill(): SimulatedFile {
-    const after = new SimulatedFile()
-    after.#durable = this.#durable
-    after.#durableBytes = this.#durableBytes
-    after.#zerosFrom = this.#zerosFrom
-    after.#durableIsShared = true
-    this.#durableIsShared = true
+    const after = this.#durableCopy()
+    after.#cutsDurableUntil = this.#cutsDurableUntil
     for (const [index, { versions, dirty }] of this.#unsynced) {
       after.#unsynced.set(index, { versions: [...versions], dirty })
     }
     after.#sizes.push(...this.#sizes)
     return after
+  }
+
+  /** With all that is durable, and nothing else. */
+  #durableCopy(): SimulatedFile {
+    const copy = new SimulatedFile()
+    copy.#durable = this.#durable
+    copy.#durableIsShared = true
+    this.#durableIsShared = true
+    copy.#durableBytes = this.#durableBytes
+    copy.#zerosFrom = this.#zerosFrom
+    return copy
   }
 
   #seen(index: number): Uint8Array {
@@ -215,19 +210,6 @@ export class SimulatedFile {
     }
     if (bytes === ZERO_SECTOR) this.#durable.delete(index)
     else this.#durable.set(index, bytes)
-  }
-
-  /** The sync that comes after a failed one writes no data of it, but the file's new size, and so the cuts. */
-  #commitCuts(index: number, sector: UnsyncedSector): void {
-    if (sector.versions.every(({ cutTo }) => cutTo === undefined)) return
-    const { versions } = sector
-    this.#setDurable(index, withCuts(this.#durable.get(index) ?? ZERO_SECTOR, versions, Number.POSITIVE_INFINITY))
-    const left = versions.map(({ call, bytes }, place) => ({
-      call,
-      bytes: withCuts(bytes, versions.slice(place + 1), Number.POSITIVE_INFINITY),
-      cutTo: undefined,
-    }))
-    this.#unsynced.set(index, { versions: left, dirty: false })
   }
 
   #dropBeyondSize(): void {

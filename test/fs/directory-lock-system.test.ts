@@ -1,4 +1,5 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { SluiceError } from '../../src/errors.js'
@@ -14,6 +15,12 @@ function pathWithFlock(t: ExecutionContext, script: string): string {
   writeFileSync(join(folder, 'flock'), `#!/bin/sh\n${script}\n`)
   chmodSync(join(folder, 'flock'), 0o755)
   return folder
+}
+
+/** The machine's own one, for scripts that run it. */
+function realFlock(): string {
+  const folders = (process.env['PATH'] ?? '').split(':')
+  return `${folders.find((folder) => missingTool(`${folder}/flock`, '--version') === undefined) ?? '/usr/bin'}/flock`
 }
 
 async function unavailable(t: ExecutionContext, path: string, message: RegExp): Promise<void> {
@@ -51,6 +58,36 @@ onLinux("a flock program that can't be started means no lock", async (t) => {
 
 onLinux('a flock program that takes no lock is found out', async (t) => {
   await unavailable(t, pathWithFlock(t, 'exit 0'), /keeps nobody out/)
+})
+
+onLinux('a lock file that is replaced while it is being locked is locked again', async (t) => {
+  const directory = temporaryDirectory(t)
+  const path = pathWithFlock(
+    t,
+    // Once: the new file stays.
+    `cd "${directory}"; [ -e replaced ] || { rm lock; : > lock; : > replaced; }; exec ${realFlock()} "$@"`,
+  )
+  await new Claimant(t, { path }).claim(directory)
+  t.true(existsSync(join(directory, 'replaced')))
+  await t.throwsAsync(new Claimant(t).claim(directory), { code: 'SLUICE_LOCKED', message: /locked by process / })
+})
+
+onLinux('a lock file that is replaced each time can not be locked', async (t) => {
+  const directory = temporaryDirectory(t)
+  const path = pathWithFlock(t, `cd "${directory}"; rm lock; : > lock; exec ${realFlock()} "$@"`)
+  await t.throwsAsync(new Claimant(t, { path }).claim(directory), {
+    code: 'SLUICE_LOCK_UNAVAILABLE',
+    message: /replaced again and again/,
+  })
+})
+
+testWith(test, missingTool('mkfifo', '--version'))('a pipe in the place of the lock file is refused', async (t) => {
+  const directory = temporaryDirectory(t)
+  execFileSync('mkfifo', [join(directory, 'lock')])
+  await t.throwsAsync(new Claimant(t).claim(directory), {
+    code: 'SLUICE_LOCK_UNAVAILABLE',
+    message: /is not a regular file: remove it/,
+  })
 })
 
 onLinux('the flock program gets the lock file, and nothing else of this process', async (t) => {

@@ -328,16 +328,23 @@ each('a file opened for asynchronous reading', async (t, fs, root) => {
   await rejects(t, 'ENOENT', () => fs.open(join(root, 'none')))
 })
 
-each('closing lets the reads under way end, and refuses new ones at once', async (t, fs, root) => {
-  createFile(fs, join(root, 'file'), 'x'.repeat(100_000))
+each('closing waits for the reads under way, and refuses new ones at once', async (t, fs, root) => {
+  const fd = fs.openSync(join(root, 'file'), 'create')
+  const size = 1 << 20
+  fs.writeSync(fd, Buffer.alloc(size, 'x'), 0, size, 0)
+  fs.closeSync(fd)
   const file = await fs.open(join(root, 'file'))
-  const buffers = Array.from({ length: 20 }, () => Buffer.alloc(100_000))
-  const reads = buffers.map((buffer) => file.read(buffer, 0, buffer.length, 0))
-  const closed = file.close()
+  const settled: string[] = []
+  const buffers = Array.from({ length: 20 }, () => Buffer.alloc(size))
+  const reads = buffers.map(async (buffer) => {
+    t.is(await file.read(buffer, 0, size, 0), size)
+    settled.push('read')
+  })
+  const closed = file.close().then(() => settled.push('closed'))
   await rejects(t, 'EBADF', () => file.read(Buffer.alloc(1), 0, 1, 0))
-  t.deepEqual(await Promise.all(reads), Array(20).fill(100_000))
-  await closed
-  t.true(buffers.every((buffer) => buffer.equals(Buffer.alloc(100_000, 'x'))))
+  await Promise.all([...reads, closed])
+  t.deepEqual(settled, [...Array(20).fill('read'), 'closed'])
+  t.true(buffers.every((buffer) => buffer.equals(Buffer.alloc(size, 'x'))))
 })
 
 each('writing and syncing in the background', async (t, fs, root) => {

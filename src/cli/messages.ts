@@ -1,0 +1,38 @@
+import { oneLine } from './failure-line.js'
+
+/** What is said to the person at the keyboard, or to the journal: standard error. It never fails: nobody may listen. */
+export class Messages {
+  readonly #stream: NodeJS.WriteStream
+  #shownWidth = 0
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream
+    stream.on('error', () => {})
+  }
+
+  /** Whether a person can watch. */
+  get isTerminal(): boolean {
+    return this.#stream.isTTY === true
+  }
+
+  /** Says something, on a line of its own. */
+  say(line: string): void {
+    this.show('')
+    this.#stream.write(`${oneLine(line)}\n`)
+  }
+
+  /** Says something that has lines itself, such as a help text. */
+  print(text: string): void {
+    this.show('')
+    this.#stream.write(text)
+  }
+
+  /** Shows something until the next thing is said or shown: only on a terminal. */
+  show(line: string): void {
+    if (!this.isTerminal || (line === '' && this.#shownWidth === 0)) return
+    const text = line.slice(0, Math.max(0, (this.#stream.columns ?? 80) - 1))
+    // Blanks, rather than a terminal's command for it, wipe what was longer: they work everywhere.
+    this.#stream.write(`\r${text.padEnd(this.#shownWidth)}${text === '' ? '\r' : ''}`)
+    this.#shownWidth = text.length
+  }
+}
