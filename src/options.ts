@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { SluiceError, shown } from './errors.js'
 
 /** When the writer syncs what it has written. Every policy writes promptly; only the sync is deferred. */
@@ -78,7 +79,7 @@ export interface LogTuning {
    * @default 16384
    */
   readonly maxWaiting?: number
-  /** The worker's entry, for bundlers that move files: by default `workers/writer.js` of this package. */
+  /** The URL of the worker's entry, a file, for bundlers that move files: by default `workers/writer.js` of this package. */
   readonly workerUrl?: URL
 }
 
@@ -152,8 +153,7 @@ export function resolveTuning(options: LogTuning & { readonly fileSystem?: objec
         `a record may have at most half of it less ${RECORD_OVERHEAD_BYTES}, that is ${largest}`,
     )
   }
-  const workerUrl = given['workerUrl']
-  if (workerUrl !== undefined && !(workerUrl instanceof URL)) refuse(`workerUrl must be a URL, not ${shown(workerUrl)}`)
+  const workerUrl = fileUrl('workerUrl', given['workerUrl'])
   const fileSystem = given['fileSystem']
   if (fileSystem !== undefined) {
     if (typeof fileSystem !== 'object' || fileSystem === null) {
@@ -222,6 +222,17 @@ function integer(name: string, value: unknown, least: number, most: number, fall
 function milliseconds(name: string, value: unknown, least: number, most: number): number {
   if (typeof value !== 'number' || !(value >= least && value <= most)) {
     refuse(`${name} must be a number of milliseconds from ${least} to ${most}, not ${shown(value)}`)
+  }
+  return value
+}
+
+function fileUrl(name: string, value: unknown): URL | undefined {
+  if (value === undefined) return undefined
+  if (!(value instanceof URL)) refuse(`${name} must be a URL, not ${shown(value)}`)
+  try {
+    fileURLToPath(value)
+  } catch {
+    refuse(`${name} must be the URL of a file on this machine, not ${shown(value.href)}`)
   }
   return value
 }

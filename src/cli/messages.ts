@@ -1,4 +1,4 @@
-import { oneLine } from './failure-line.js'
+import { oneLine } from './one-line.js'
 
 /** What is said to the person at the keyboard, or to the journal: standard error. It never fails: nobody may listen. */
 export class Messages {

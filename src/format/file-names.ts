@@ -1,9 +1,7 @@
-/** The names in a log's folder. All other names are left alone. */
+/** The names in a log's folder, but for the lock file's, which is the file system's own. All other names are left alone. */
 
 /** Two alternating slots: see docs/FORMAT.md. */
 export const MARK_FILE = 'mark'
-/** Locked while a writer is at work; never removed. */
-export const LOCK_FILE = 'lock'
 /** What recovery and repair cut off is kept in this folder. */
 export const QUARANTINE_DIRECTORY = 'quarantine'
 /** Files with this ending were never part of the log: recovery removes them. */

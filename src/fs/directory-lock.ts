@@ -1,15 +1,15 @@
 import { close, constants, fstat, ftruncate, open, write } from 'node:fs'
 import * as files from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { isDiskFull, SluiceError, shown, systemCode } from '../errors.js'
+import { isDiskFull, SluiceError, systemCode } from '../errors.js'
 import type { DirectoryClaim } from './file-system.js'
 import { lockWithProgram } from './flock-program.js'
-import { makeFolderPath } from './folder-path.js'
+import { absoluteFolder, makeFolderPath } from './folder-path.js'
 import { currentHolder, describeHolder } from './lock-holder.js'
 
 /** The file that is locked. It is never removed: two processes could then hold locks on two files of this name. */
-const LOCK_FILE = 'lock'
+export const LOCK_FILE = 'lock'
 const LOCK_FILE_MODE = 0o600
 /** More than a record of the holder ever takes. */
 const HOLDER_BYTES_MAX = 4096
@@ -49,10 +49,7 @@ const writeAsync = promisify<number, string, number, number>(write)
  * - `SLUICE_IO`: a folder can't be made or synced, or a system call failed that has nothing to do with locks.
  */
 export async function claimDirectory(directory: string): Promise<DirectoryClaim> {
-  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `directory must be a path, not ${shown(directory)}`)
-  }
-  const path = resolve(directory)
+  const path = absoluteFolder(directory)
   await makeFolderPath(path)
   const lockFile = join(path, LOCK_FILE)
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -65,17 +62,19 @@ export async function claimDirectory(directory: string): Promise<DirectoryClaim>
 /** Resolves to `undefined` when the file that was locked is not the one of that name any more. */
 async function tryLock(directory: string, lockFile: string): Promise<DirectoryClaim | undefined> {
   const fd = await openLockFile(directory, lockFile)
+  let stillThere: boolean
   try {
     await refuseWhatIsNoFile(fd, lockFile)
     if (lockingOpen === undefined && (await lockWithProgram(fd)) === 'held') await refuseAsLocked(directory, lockFile)
-    if (!(await isStillThere(fd, lockFile))) {
-      await closeAsync(fd)
-      return undefined
-    }
-    if (lockingOpen === undefined) await refuseLockThatLocksNothing(fd, directory, lockFile)
+    stillThere = await isStillThere(fd, lockFile)
+    if (stillThere && lockingOpen === undefined) await refuseLockThatLocksNothing(fd, directory, lockFile)
   } catch (error) {
     await closeAsync(fd)
     throw error
+  }
+  if (!stillThere) {
+    await closeAsync(fd)
+    return undefined
   }
   await noteHolder(fd)
   return new HeldLock(fd)
@@ -163,8 +162,9 @@ async function holderText(lockFile: string): Promise<string> {
 /** The lock is held whether this is noted or not, so that a full disk, for one, is no reason to give it up again. */
 async function noteHolder(fd: number): Promise<void> {
   try {
+    const record = `${JSON.stringify(await currentHolder())}\n`
     await truncateAsync(fd, 0)
-    await writeAsync(fd, `${JSON.stringify(await currentHolder())}\n`, 0)
+    await writeAsync(fd, record, 0)
   } catch {
     // The next opener's message will say that the holder is not known.
   }

@@ -1,12 +1,12 @@
 import { constants } from 'node:fs'
 import { mkdir, open, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { isDiskFull, SluiceError, systemCode } from '../errors.js'
+import { dirname, resolve } from 'node:path'
+import { isDiskFull, SluiceError, shown, systemCode } from '../errors.js'
 
 const FOLDER_MODE = 0o700
 
 /** What a path, not the machine, is to blame for. */
-const PATH_FAULTS = new Set(['ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL', 'ENOENT'])
+const PATH_FAULTS = new Set(['ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 
 /** The calls that it takes, which reject with system errors. */
 export interface FolderCalls {
@@ -30,6 +30,12 @@ const nodeFolders: FolderCalls = {
       await folder.close()
     }
   },
+}
+
+/** The absolute path of a directory that a caller names. Throws `SLUICE_INVALID_ARGUMENT` for what is no path. */
+export function absoluteFolder(directory: string): string {
+  if (typeof directory === 'string' && directory !== '' && !directory.includes('\0')) return resolve(directory)
+  throw new SluiceError('SLUICE_INVALID_ARGUMENT', `directory must be a path, not ${shown(directory)}`)
 }
 
 /**

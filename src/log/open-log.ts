@@ -3,6 +3,7 @@ import { SluiceError, shown } from '../errors.js'
 import { nodeFileSystem } from '../fs/node-file-system.js'
 import { Figures } from '../observe/figures.js'
 import { resolveTuning } from '../options.js'
+import type { Committer } from './committer.js'
 import type { Log, LogOptions } from './contract.js'
 import { InlineCommitter } from './inline-committer.js'
 import { DirectoryLog } from './log.js'
@@ -35,19 +36,23 @@ export function openLogWithFigures(directory: string, options: LogOptions, figur
 
   async function open(): Promise<Log> {
     const claim = await fileSystem.claim(root)
-    const capacityBytes = Math.floor(tuning.maxPendingBytes / 2)
-    const { batch, flush, directorySync, segmentBytes } = tuning
-    const writerOptions = { directory: root, batch, flush, directorySync, segmentBytes }
-    const committer =
-      options.fileSystem === undefined
-        ? new ThreadCommitter(writerOptions, capacityBytes, tuning.workerUrl)
-        : new InlineCommitter(fileSystem, writerOptions, capacityBytes)
+    let committer: Committer | undefined
     try {
+      committer = newCommitter()
       return await DirectoryLog.start({ directory: root, fileSystem, claim, committer, tuning, figures })
     } catch (error) {
-      await committer.stop()
+      await committer?.stop()
       await claim.release()
       throw error
     }
+  }
+
+  function newCommitter(): Committer {
+    const capacityBytes = Math.floor(tuning.maxPendingBytes / 2)
+    const { batch, flush, directorySync, segmentBytes } = tuning
+    const writerOptions = { directory: root, batch, flush, directorySync, segmentBytes }
+    return options.fileSystem === undefined
+      ? new ThreadCommitter(writerOptions, capacityBytes, tuning.workerUrl)
+      : new InlineCommitter(fileSystem, writerOptions, capacityBytes)
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { fromErrorRecord, SluiceError } from '../errors.js'
 import { createRingMemory, type RingMemory } from '../ring/layout.js'
@@ -25,6 +25,9 @@ export class ThreadCommitter implements Committer {
   readonly #options: WriterOptions
   readonly #reports: ReportReceiver
   readonly #pool: Piscina
+  readonly #workerUrl: URL
+  /** Resolves once the thread that the log was opened in has ended, with all that it had begun. */
+  readonly #threadEnded: Promise<void>
   readonly #epoch = randomUUID()
   #port: MessagePort | undefined
   #listener: CommitterListener | undefined
@@ -35,8 +38,9 @@ export class ThreadCommitter implements Committer {
     this.#memory = createRingMemory(capacityBytes)
     this.ring = new RingProducer(this.#memory)
     this.#reports = new ReportReceiver(this.#memory)
+    this.#workerUrl = workerUrl ?? defaultWorkerUrl
     this.#pool = new Piscina({
-      filename: (workerUrl ?? defaultWorkerUrl).href,
+      filename: this.#workerUrl.href,
       minThreads: 1,
       maxThreads: 1,
       concurrentTasksPerWorker: 1,
@@ -46,6 +50,7 @@ export class ThreadCommitter implements Committer {
       // A loader or flag of the main thread's is none of the writer's business.
       execArgv: [],
     })
+    this.#threadEnded = ended(this.#pool.threads)
   }
 
   async open(listener: CommitterListener): Promise<RecoveredLog> {
@@ -63,9 +68,9 @@ export class ThreadCommitter implements Committer {
       port: port2,
     }
     const result = await this.#runOnce(task, port2)
-    if (result.kind === 'opened') return result.recovered
-    if (result.kind === 'open-failed') throw fromErrorRecord(result.error)
-    throw new SluiceError('SLUICE_IO', 'the writer thread was replaced while the log was opened')
+    if (result?.kind === 'opened') return result.recovered
+    if (result?.kind === 'open-failed') throw fromErrorRecord(result.error)
+    throw new SluiceError('SLUICE_IO', `the file at ${this.#workerUrl} is no entry of a writer thread`)
   }
 
   wake(): void {
@@ -79,7 +84,11 @@ export class ThreadCommitter implements Committer {
 
   async stop(): Promise<void> {
     this.#ended = true
-    await this.#pool.destroy()
+    // Piscina forgets a thread that fails, though it may take a while to end, and replaces it once more when it does.
+    do {
+      await this.#pool.destroy()
+      await this.#threadEnded
+    } while (this.#pool.threads.length > 0)
     this.#port?.close()
   }
 
@@ -110,20 +119,33 @@ export class ThreadCommitter implements Committer {
     this.#listener?.lost(error)
   }
 
-  /** Runs the first task. Where a thread fails to start, Piscina emits an error, and the task itself may hang. */
-  async #runOnce(task: WriterTask, port: MessagePort): Promise<WriterTaskResult> {
+  /**
+   * Runs the first task. Where a thread fails to start, Piscina emits an error, and the task itself may hang. What it
+   * results in is not known: the entry may be anybody's.
+   */
+  async #runOnce(task: WriterTask, port: MessagePort): Promise<WriterTaskResult | undefined> {
     let failed: (error: Error) => void = () => {}
     const failure = new Promise<never>((_, reject) => {
-      failed = (error) =>
-        reject(new SluiceError('SLUICE_IO', 'the writer thread could not be started', { cause: error }))
+      failed = (cause) => {
+        const message = `the writer thread at ${this.#workerUrl} could not be started: ${cause.message}`
+        reject(new SluiceError('SLUICE_IO', message, { cause }))
+      }
     })
     this.#pool.once('error', failed)
     try {
-      const running: Promise<WriterTaskResult> = this.#pool.run(task, { transferList: [port] })
+      const running: Promise<WriterTaskResult | undefined> = this.#pool.run(task, { transferList: [port] })
       return await Promise.race([failure, running.catch((error: Error) => failed(error)).then(() => running)])
     } finally {
       this.#pool.off('error', failed)
       this.#pool.on('error', (error: Error) => this.#lose(error))
     }
   }
+}
+
+/** Resolves once the only thread has ended. */
+function ended([thread]: readonly Worker[]): Promise<void> {
+  return new Promise((resolve) => {
+    if (thread === undefined) resolve()
+    else thread.once('exit', () => resolve())
+  })
 }

@@ -16,10 +16,19 @@ export class CallGate {
   readonly calls: FileSystemCall[] = []
   readonly faults = new FaultPlan()
   readonly #listeners = new Set<(call: FileSystemCall) => void>()
-  #number = 0
+  #number: number
   #callsLeft = Number.POSITIVE_INFINITY
   #stoppedAt: FileSystemCall | undefined
   #ended = false
+
+  /** @param number that of the last call so far, where changes that earlier calls made are carried over */
+  constructor(number = 0) {
+    this.#number = number
+  }
+
+  get number(): number {
+    return this.#number
+  }
 
   get stoppedAt(): FileSystemCall | undefined {
     return this.#stoppedAt

@@ -1,7 +1,8 @@
 import { join, resolve } from 'node:path'
-import { SluiceError, shown, systemCode } from '../errors.js'
+import { isDiskFull, SluiceError, shown, systemCode } from '../errors.js'
+import { LOCK_FILE } from '../fs/directory-lock.js'
 import type { DirectoryClaim, FileSystem, OpenMode, ReadableFile } from '../fs/file-system.js'
-import { makeFolderPath } from '../fs/folder-path.js'
+import { absoluteFolder, makeFolderPath } from '../fs/folder-path.js'
 import { systemError } from '../fs/system-error.js'
 import { CallGate, throwFault } from './call-gate.js'
 import type { Fault, FileSystemCall } from './fault.js'
@@ -58,10 +59,10 @@ export class SimulatedFileSystem implements FileSystem {
    */
   capacityBytes: number
   readonly #random: Random
-  readonly #gate = new CallGate()
   readonly #openFiles = new Map<number, OpenFile>()
   readonly #claimed = new Set<string>()
   #disk = new SimulatedDisk()
+  #gate = new CallGate()
   /** stdin, stdout and stderr have the numbers below. */
   #nextFd = 3
 
@@ -236,10 +237,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   /** As on a real disk the folder has a file named `lock` afterwards. Folders are made and synced by traced calls. */
   async claim(directory: string): Promise<DirectoryClaim> {
-    if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-      throw new SluiceError('SLUICE_INVALID_ARGUMENT', `directory must be a path, not ${shown(directory)}`)
-    }
-    const path = resolve(directory)
+    const path = absoluteFolder(directory)
     this.#gate.pass({ call: 'claim', path }, (_, fault) => {
       if (fault?.error === undefined) return
       const cause = systemError(fault.error, 'open', path)
@@ -255,7 +253,7 @@ export class SimulatedFileSystem implements FileSystem {
     }
     this.#claimed.add(path)
     try {
-      this.#makeLockFile(join(path, 'lock'))
+      this.#makeLockFile(join(path, LOCK_FILE))
     } catch (error) {
       this.#claimed.delete(path)
       throw error
@@ -274,7 +272,8 @@ export class SimulatedFileSystem implements FileSystem {
       this.closeSync(this.openSync(path, 'create'))
     } catch (cause) {
       if (systemCode(cause) === 'EEXIST') return
-      throw new SluiceError('SLUICE_LOCK_UNAVAILABLE', `the lock file ${path} can't be made`, { cause })
+      const code = isDiskFull(cause) ? 'SLUICE_DISK_FULL' : 'SLUICE_LOCK_UNAVAILABLE'
+      throw new SluiceError(code, `the lock file ${path} can't be made`, { cause })
     }
   }
 
@@ -366,6 +365,7 @@ export class SimulatedFileSystem implements FileSystem {
   #successor(random: Random, disk: SimulatedDisk): SimulatedFileSystem {
     const after = new SimulatedFileSystem({ seed: random.next(), capacityBytes: this.capacityBytes })
     after.#disk = disk
+    after.#gate = new CallGate(this.#gate.number)
     return after
   }
 

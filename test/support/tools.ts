@@ -4,7 +4,10 @@ import type { TestFn } from 'ava'
 /**
  * `test` where nothing is missing, else `test.skip`, which ava reports; what is missing goes to the output as well.
  */
-export function testWith<Context>(test: TestFn<Context>, missing: string | undefined): TestFn<Context>['skip'] {
+export function testWith<Context>(
+  test: TestFn<Context> | TestFn<Context>['serial'],
+  missing: string | undefined,
+): TestFn<Context>['skip'] {
   if (missing === undefined) return test
   console.warn(`Some tests are skipped: ${missing}`)
   return test.skip

@@ -71,6 +71,8 @@ test('a claim fails where a folder can not be made or synced, or is no folder', 
   await t.throwsAsync(fs.claim('/log'), { code: 'SLUICE_IO' })
   fs.inject({ call: 'openSync', path: /lock$/, error: 'EACCES' })
   await t.throwsAsync(fs.claim('/log'), { code: 'SLUICE_LOCK_UNAVAILABLE' })
+  fs.inject({ call: 'openSync', path: /lock$/, error: 'ENOSPC' })
+  await t.throwsAsync(fs.claim('/log'), { code: 'SLUICE_DISK_FULL' })
   await t.throwsAsync(fs.claim('/file'), { code: 'SLUICE_INVALID_ARGUMENT' })
   await t.notThrowsAsync(fs.claim('/log'))
 })

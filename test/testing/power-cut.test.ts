@@ -234,6 +234,16 @@ test('what a truncation cut off comes back only if the truncation is lost', (t) 
   )
 })
 
+test('not even after very many versions', (t) => {
+  const fs = new SimulatedFileSystem()
+  const fd = durableFile(fs, '/file', sector('a').repeat(3))
+  fs.truncateSync(fd, 512)
+  for (let i = 0; i < 200; i++) writeText(fs, fd, sector('b'), 512)
+  const seen = outcomes(fs, (after) => sectorsOf(after, '/file'))
+  t.true(seen.includes('ab'))
+  t.false(seen.includes('aa'))
+})
+
 test('a sector cut in part keeps its first bytes', (t) => {
   const fs = new SimulatedFileSystem()
   const fd = durableFile(fs, '/file', 'aaaa')

@@ -18,6 +18,17 @@ test('what was written survives the process, but is no more durable than before'
   t.deepEqual(outcomes(next, observe), ['abn'])
 })
 
+test('what the next process does comes after what the one before did', (t) => {
+  const fs = new SimulatedFileSystem()
+  const fd = durableFile(fs, '/file', sector('a').repeat(3))
+  fs.truncateSync(fd, 512)
+  const next = fs.killProcess()
+  writeText(next, next.openSync('/file', 'write'), sector('b'), 512)
+  const seen = outcomes(next, (after) => sectorsOf(after, '/file'))
+  t.true(seen.includes('ab'))
+  t.false(seen.includes('aa'), 'the truncation came before the size')
+})
+
 test('after a failed sync the next process can not make durable by a sync what it did not write', (t) => {
   const fs = new SimulatedFileSystem()
   const fd = durableFile(fs, '/file', sector('a'))

@@ -1,0 +1,190 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { open } from 'node:fs/promises'
+import { BroadcastChannel } from 'node:worker_threads'
+import test, { type ExecutionContext } from 'ava'
+import { SluiceError } from '../../src/errors.js'
+import type { Log, LogOptions } from '../../src/log/contract.js'
+import { openLog } from '../../src/log/open-log.js'
+import { within } from '../support/fixture-process.js'
+import { fifoIn, LOADED_CHANNEL, type Moment, order, type Way } from '../support/mortal-writer.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+import { missingTool, testWith } from '../support/tools.js'
+
+const workerUrl = new URL('../fixtures/mortal-writer.js', import.meta.url)
+
+interface Trial {
+  readonly directory: string
+  readonly log: Log
+  /** Resolves to the error of the `failed` event. */
+  readonly failed: Promise<SluiceError>
+}
+
+async function mortal(t: ExecutionContext, options: LogOptions = {}): Promise<Trial> {
+  const directory = temporaryDirectory(t)
+  const log = await openLog(directory, { workerUrl, batch: { maxRecords: 1 }, ...options })
+  t.teardown(() => log.close().catch(() => {}))
+  const failed = new Promise<SluiceError>((resolve) => {
+    log.on('failed', resolve)
+  })
+  return { directory, log, failed: within('failed event', () => `the log is ${log.status}`, failed) }
+}
+
+/** Asserts that the log refuses everything, and that closing it gives the directory free with these records in it. */
+async function isLatched(t: ExecutionContext, { log, directory }: Trial, expected: readonly string[]): Promise<Log> {
+  t.is(log.status, 'failed')
+  const { nextLsn } = log
+  const failed = { instanceOf: SluiceError, code: 'SLUICE_FAILED' }
+  await t.throwsAsync(log.append('later'), failed)
+  await t.throwsAsync(log.appendMany(['later', 'too']), failed)
+  await t.throwsAsync(log.flush(), failed)
+  await t.throwsAsync(log.ready(), failed)
+  await t.throwsAsync(log.trim(1), failed)
+  t.is(log.nextLsn, nextLsn, 'nothing more is encoded')
+  await t.notThrowsAsync(within('close', () => log.status, log.close()))
+  t.is(log.status, 'closed')
+  const reopened = await openLog(directory)
+  t.teardown(() => reopened.close())
+  t.deepEqual(await texts(reopened), expected)
+  return reopened
+}
+
+async function texts(log: Log): Promise<string[]> {
+  const found: string[] = []
+  for await (const { data } of log.read()) found.push(data.toString())
+  return found
+}
+
+/** Whether what the order was in the middle of is there afterwards. The process lives, so what was written is. */
+const MID_BATCH: readonly (readonly [Moment, Way, boolean])[] = [
+  ['write', 'exit', false],
+  ['half-written', 'exit', false],
+  ['sync', 'exit', true],
+  ['synced', 'exit', true],
+]
+for (const [moment, way, found] of MID_BATCH) {
+  test.serial(`a writer thread that is gone in the middle of a batch (${moment}) latches the log`, async (t) => {
+    const trial = await mortal(t)
+    const { log, failed } = trial
+    const told: number[] = []
+    log.on('durable', (lsn) => told.push(lsn))
+    t.is(await log.append('first'), 1)
+    t.is(await log.append('second'), 2)
+    const inFlight = log.append(order(moment, way))
+    const queued = [log.append('queued'), log.append('queued'), log.flush()]
+    const error = await t.throwsAsync(inFlight, { instanceOf: SluiceError, code: 'SLUICE_COMMIT_FAILED' })
+    t.like(error, { outcome: 'indeterminate', firstLsn: 3, lastLsn: 3 })
+    const outcomes = await Promise.allSettled(queued)
+    t.deepEqual(
+      outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.code),
+      ['SLUICE_COMMIT_FAILED', 'SLUICE_COMMIT_FAILED', 'SLUICE_COMMIT_FAILED'],
+    )
+    t.deepEqual(
+      outcomes.slice(0, 2).map((outcome) => outcome.status === 'rejected' && outcome.reason.outcome),
+      ['not-written', 'not-written'],
+    )
+    t.is((await failed).code, 'SLUICE_FAILED')
+    t.is(log.durableLsn, 2)
+    t.deepEqual(told, [1, 2])
+    t.deepEqual(await texts(log), ['first', 'second'], 'what is durable can be read')
+    const there = ['first', 'second', ...(found ? [order(moment, way)] : [])]
+    const reopened = await isLatched(t, trial, there)
+    t.is(await reopened.append('next'), there.length + 1)
+  })
+}
+
+for (const way of ['exit', 'throw'] as const) {
+  test.serial(`a writer thread that ends while it lingers (${way}) latches the log at once`, async (t) => {
+    const trial = await mortal(t)
+    t.is(await trial.log.append(order('lingering', way)), 1)
+    t.is((await trial.failed).code, 'SLUICE_FAILED')
+    await isLatched(t, trial, [order('lingering', way)])
+  })
+}
+
+test.serial('a writer thread with an uncaught exception while it is idle latches the log at once', async (t) => {
+  const trial = await mortal(t)
+  t.is(await trial.log.append(order('idle', 'throw')), 1)
+  t.regex((await trial.failed).message, /ordered to throw/)
+  await isLatched(t, trial, [order('idle', 'throw')])
+})
+
+/** Appends what makes the idle thread exit, and waits until Piscina has replaced it. */
+async function replacedInSilence(t: ExecutionContext, options?: LogOptions): Promise<Trial> {
+  const channel = new BroadcastChannel(LOADED_CHANNEL)
+  t.teardown(() => channel.close())
+  const [trial] = await Promise.all([mortal(t, options), once(channel, 'message')])
+  const replaced = once(channel, 'message')
+  t.is(await trial.log.append(order('idle', 'exit')), 1)
+  await within('other thread', () => trial.log.status, replaced)
+  return trial
+}
+
+test.serial('a thread that replaced the writer in silence refuses to go on, and the log latches', async (t) => {
+  const trial = await replacedInSilence(t)
+  t.is(trial.log.status, 'open')
+  const refused = await t.throwsAsync(trial.log.append('x'), { instanceOf: SluiceError, code: 'SLUICE_COMMIT_FAILED' })
+  t.is(refused?.outcome, 'not-written')
+  t.regex((await trial.failed).message, /died and was replaced/)
+  await isLatched(t, trial, [order('idle', 'exit')])
+})
+
+test.serial('closing says that the writer is gone, and releases everything', async (t) => {
+  const { log, directory } = await replacedInSilence(t, { flush: 'never' })
+  await t.throwsAsync(log.close(), { instanceOf: SluiceError, code: 'SLUICE_FAILED' })
+  const reopened = await openLog(directory)
+  t.deepEqual(await texts(reopened), [order('idle', 'exit')])
+  await reopened.close()
+})
+
+test.serial('a sync that fails in the writer thread is told with the system’s error', async (t) => {
+  const trial = await mortal(t)
+  t.is(await trial.log.append('first'), 1)
+  const inFlight = trial.log.append(order('sync', 'EIO'))
+  const queued = trial.log.append('queued')
+  const error = await t.throwsAsync(inFlight, { instanceOf: SluiceError, code: 'SLUICE_COMMIT_FAILED' })
+  t.like(error, { outcome: 'indeterminate', errno: -5, syscall: 'fdatasync', firstLsn: 2, lastLsn: 2 })
+  t.like(await t.throwsAsync(queued), { outcome: 'not-written', firstLsn: 3, lastLsn: 3 })
+  t.like((await trial.failed).cause, { code: 'EIO', errno: -5 })
+  await isLatched(t, trial, ['first', order('sync', 'EIO')])
+})
+
+test.serial('a disk that is full for one write only rolls back, and the writer thread goes on', async (t) => {
+  const { log, directory } = await mortal(t)
+  const rollbacks: number[] = []
+  log.on('rollback', (lsn) => rollbacks.push(lsn))
+  t.is(await log.append('first'), 1)
+  const outcomes = await Promise.allSettled([log.append(order('half-written', 'ENOSPC')), log.append('queued')])
+  for (const outcome of outcomes) {
+    t.like(outcome, { status: 'rejected', reason: { code: 'SLUICE_DISK_FULL', outcome: 'not-written' } })
+  }
+  t.deepEqual(rollbacks, [1])
+  t.deepEqual(await Promise.all([log.append('second'), log.append('third')]), [2, 3])
+  await log.close()
+  const reopened = await openLog(directory)
+  t.deepEqual(await texts(reopened), ['first', 'second', 'third'])
+  t.true(reopened.recovery.cleanShutdown)
+  await reopened.close()
+})
+
+testWith(test.serial, missingTool('mkfifo', '--version'))(
+  'the lock is given back only once a writer thread that failed has ended, with all that it had begun',
+  async (t) => {
+    const { log, directory, failed } = await mortal(t)
+    const fifo = fifoIn(directory)
+    spawnSync('mkfifo', [fifo])
+    t.is(await log.append(order('idle', 'throw slowly')), 1)
+    await failed
+    const closing = log.close()
+    try {
+      await t.throwsAsync(openLog(directory), { instanceOf: SluiceError, code: 'SLUICE_LOCKED' })
+    } finally {
+      const pipe = await open(fifo, 'r+')
+      await closing
+      await pipe.close()
+    }
+    const reopened = await openLog(directory)
+    t.deepEqual(await texts(reopened), [order('idle', 'throw slowly')])
+    await reopened.close()
+  },
+)

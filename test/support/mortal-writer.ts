@@ -1,0 +1,26 @@
+import { join } from 'node:path'
+
+/** Where test/fixtures/mortal-writer.ts says that a thread has loaded it. */
+export const LOADED_CHANNEL = 'sluice test: mortal writer'
+
+/** When the writer thread does what it is ordered to. `synced` is before it reports that. */
+export type Moment = 'write' | 'half-written' | 'sync' | 'synced' | 'lingering' | 'idle'
+/** How it dies, or the error that its disk has. Thrown in the middle of a task, an error is the task's, not the thread's. */
+export type Way = 'exit' | 'throw' | 'throw slowly' | 'EIO' | 'ENOSPC'
+
+/** The pipe in a log's folder that `throw slowly` waits for. */
+export function fifoIn(directory: string): string {
+  return join(directory, 'fifo')
+}
+
+/** The record that orders it. */
+export function order(moment: Moment, way: Way): string {
+  return `ORDER ${moment} ${way} RORDER`
+}
+
+/** The order in what is about to be written. */
+export function orderIn(bytes: Uint8Array): { readonly moment: Moment; readonly way: Way } | undefined {
+  const [, moment, way] = /ORDER (\S+) (.+) RORDER/.exec(Buffer.from(bytes).toString('latin1')) ?? []
+  if (moment === undefined || way === undefined) return undefined
+  return { moment: moment as Moment, way: way as Way } // Written by order() alone.
+}
