@@ -1,5 +1,6 @@
 export type { CommitOutcome, SluiceErrorCode, SluiceErrorDetails } from './errors.js'
 export { SluiceError } from './errors.js'
+export type { Mark, MarkResult } from './format/mark.js'
 export type { DirectoryClaim, FileSystem, OpenMode, ReadableFile } from './fs/file-system.js'
 export type {
   AppendOptions,
@@ -15,7 +16,25 @@ export type {
   ReadOptions,
 } from './log/contract.js'
 export { openLogReader } from './log/log-reader.js'
+export {
+  inspectLog,
+  type MaintenanceOptions,
+  type RepairOptions,
+  repairLog,
+  verifyLog,
+} from './log/maintenance.js'
 export { openLog } from './log/open-log.js'
 export type { HistogramName, HistogramSummary, LogCounters, LogStats } from './observe/stats.js'
 export type { AckLevel, FlushOption, LogTuning } from './options.js'
+export type {
+  CorruptFinding,
+  Finding,
+  LeftoverFinding,
+  MarkSlotFinding,
+  TornFinding,
+  UnsupportedFinding,
+} from './segment/finding.js'
+export type { InspectReport, SegmentSummary } from './segment/inspect.js'
 export type { RecoveryReport, TornTail } from './segment/recovery-report.js'
+export type { LsnRange, RepairChange, RepairReport } from './segment/repair.js'
+export type { VerifyReport } from './segment/verify.js'

@@ -1,4 +1,5 @@
-import type { Log, RecoveryReport } from '../index.js'
+import type { Log } from '../log/contract.js'
+import type { RecoveryReport } from '../segment/recovery-report.js'
 import type { Messages } from './messages.js'
 import { counted, shownBytes, shownDuration, shownRate } from './quantity.js'
 

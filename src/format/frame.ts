@@ -169,21 +169,6 @@ export function splitBody(body: Buffer, recordCount: number): Buffer[] | undefin
   return records
 }
 
-/**
- * Whether the record lengths in the body at `bodyAt` add up to it, so that its records can be taken one by one without
- * another look. With a good checksum only a faulty writer makes a body where they don't.
- */
-export function bodyAddsUp(bytes: Buffer, bodyAt: number, header: FrameHeader): boolean {
-  const end = bodyAt + header.bodyBytes
-  if (end > bytes.length) return false
-  let at = bodyAt
-  for (let left = header.recordCount; left > 0; left--) {
-    if (at + RECORD_HEADER_BYTES > end) return false
-    at += recordBytes(bytes.readUInt32LE(at))
-  }
-  return at === end
-}
-
 function invalid(reason: string): FrameHeaderResult {
   return { kind: 'invalid', reason }
 }

@@ -10,9 +10,9 @@ import type { Committer } from './committer.js'
 import { FrameEncoder } from './frame-encoder.js'
 import { FrameQueue } from './frame-queue.js'
 import { closedError, commitFailedError, diskFullError, failedError, latchError } from './log-errors.js'
-import type { PendingFrame } from './pending-frame.js'
+import type { PendingFrame, Settle } from './pending-frame.js'
 import { type Deferred, LsnRequests } from './requests.js'
-import { type WaitingAppend, WaitingLine } from './waiting-line.js'
+import { type UncopiedAppend, WaitingLine } from './waiting-line.js'
 
 /** A frame is handed over once it has this many records, or bytes, so that the writer works while others still come. */
 const SLICE_RECORDS = 128
@@ -43,7 +43,7 @@ export class Coordinator {
   readonly #figures: Figures
   readonly #listener: CoordinatorListener
   readonly #queue = new FrameQueue()
-  readonly #line = new WaitingLine()
+  readonly #line = new WaitingLine(() => this.#admit())
   readonly #flushes = new LsnRequests<number>()
   readonly #trims = new LsnRequests<void>()
   readonly #readies = new LsnRequests<void>()
@@ -117,18 +117,24 @@ export class Coordinator {
     this.#refusePastLastLsn(1)
     const bodyBytes = recordBytes(bytes)
     const frame = this.#line.length > 0 ? undefined : this.#frameFor(bodyBytes, ack)
-    if (frame === undefined)
-      return this.#wait({ data: [data], many: false, ack, bodyBytes, copiedBytes: bytes }, signal)
-    return this.#accept(frame, data, bytes)
+    if (frame === undefined) {
+      return new Promise((settle, reject) => {
+        this.#wait({ data: [data], many: false, ack, bodyBytes, settle, reject }, signal)
+      })
+    }
+    const promise = new Promise(this.#capture)
+    this.#encoder.put(frame, data, bytes)
+    this.#accepted(frame, this.#resolve)
+    return promise
   }
 
-  /** Appends records, whose data was checked and has `bytes` bytes in all, as one frame. Resolves to the first LSN. */
+  /** Appends records, whose data was checked and has `bytes` bytes in all, as one frame. */
   appendMany(
     data: readonly (Uint8Array | string)[],
     bytes: number,
     ack: AckLevel,
     signal: AbortSignal | undefined,
-  ): Promise<number> {
+  ): Promise<{ readonly first: number; readonly last: number }> {
     const refusal = this.#refusal(signal)
     if (refusal !== undefined) return refusal
     this.#refusePastLastLsn(data.length)
@@ -139,9 +145,18 @@ export class Coordinator {
       const message = `${data.length} records with ${bytes} bytes need ${frameBytes} bytes: maxPendingBytes allows ${this.#ring.capacityBytes}`
       throw new SluiceError('SLUICE_RECORD_TOO_LARGE', message)
     }
-    const frame = this.#line.length > 0 ? undefined : this.#ownFrame(bodyBytes, ack)
-    if (frame === undefined) return this.#wait({ data, many: true, ack, bodyBytes, copiedBytes: bytes }, signal)
-    return this.#acceptMany(frame, data)
+    return new Promise((resolve, reject) => {
+      // Not by a promise behind the append's own: whoever awaits it would be told after those who come later.
+      const settle: Settle = (outcome) =>
+        resolve(typeof outcome === 'number' ? { first: outcome, last: outcome + data.length - 1 } : outcome)
+      const frame = this.#line.length > 0 ? undefined : this.#ownFrame(bodyBytes, ack)
+      if (frame === undefined) {
+        this.#wait({ data, many: true, ack, bodyBytes, settle, reject }, signal)
+        return
+      }
+      for (const record of data) this.#encoder.put(frame, record, lengthOf(record))
+      this.#acceptedMany(frame, settle)
+    })
   }
 
   /** Makes everything accepted so far durable. */
@@ -164,7 +179,6 @@ export class Coordinator {
   trim(beforeLsn: number): Promise<void> {
     const refusal = this.#refusal(undefined)
     if (refusal !== undefined) return refusal
-    // The writer answers to a target only if it is higher than the last one.
     if (beforeLsn <= this.#trimmedTo) return Promise.resolve()
     const trimmed = this.#trims.add(beforeLsn)
     if (this.#trims.length === 1) this.#requestTrim()
@@ -199,8 +213,8 @@ export class Coordinator {
   }
 
   #refusePastLastLsn(records: number): void {
-    // A difference, as a sum past the last LSN would be rounded. Those that wait for room come first.
-    if (Number.MAX_SAFE_INTEGER - this.nextLsn + 1 - this.#line.records >= records) return
+    // Subtracted, not added up: sums past 2^53 are rounded.
+    if (records <= Number.MAX_SAFE_INTEGER - this.nextLsn + 1 - this.#line.records) return
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `LSNs end at 2^53 - 1: there is no room behind ${this.nextLsn}`)
   }
 
@@ -219,31 +233,25 @@ export class Coordinator {
     return this.#encoder.begin(bodyBytes, ack)
   }
 
-  #accept(frame: PendingFrame, data: Uint8Array | string, bytes: number): Promise<number> {
-    this.#encoder.put(frame, data, bytes)
-    if (frame.recordCount >= this.#maxFrameRecords || frame.bodyBytes >= SLICE_BYTES) {
-      const promise = this.#promise(frame)
-      this.#handOver()
-      this.#announceIfWorthwhile()
-      return promise
-    }
-    return this.#promise(frame)
-  }
-
-  #acceptMany(frame: PendingFrame, data: readonly (Uint8Array | string)[]): Promise<number> {
-    for (const record of data) this.#encoder.put(frame, record, lengthOf(record))
-    const promise = this.#promise(frame)
+  /** A record was put into the open frame, which is handed over once it is worth it. */
+  #accepted(frame: PendingFrame, settle: Settle): void {
+    this.#note(frame, settle)
+    if (frame.recordCount < this.#maxFrameRecords && frame.bodyBytes < SLICE_BYTES) return
     this.#handOver()
     this.#announceIfWorthwhile()
-    return promise
   }
 
-  #promise(frame: PendingFrame): Promise<number> {
+  /** All records of an `appendMany` were put into the open frame. */
+  #acceptedMany(frame: PendingFrame, settle: Settle): void {
+    this.#note(frame, settle)
+    this.#handOver()
+    this.#announceIfWorthwhile()
+  }
+
+  #note(frame: PendingFrame, settle: Settle): void {
     this.#pendingAppends++
-    const promise = new Promise<number>(this.#capture)
-    frame.add(this.#resolve)
+    frame.add(settle)
     this.#turnEnds ??= setImmediate(this.#endTurn)
-    return promise
   }
 
   /** Closes the open frame, and makes it the writer's. */
@@ -264,29 +272,37 @@ export class Coordinator {
     this.#committer.wake()
   }
 
-  #wait(append: Omit<WaitingAppend, 'accept' | 'reject'>, signal: AbortSignal | undefined): Promise<number> {
+  #wait(append: UncopiedAppend, signal: AbortSignal | undefined): void {
     this.#needsDrain = true
     const { onFull, maxWaiting } = this.#tuning
     const { length, bytes } = this.#line
-    if (onFull === 'reject' || length >= maxWaiting || bytes + append.copiedBytes > this.#maxWaitingBytes) {
-      const { pendingBytes } = this.occupancy
-      const message = `no room: ${this.#pendingAppends} appends with ${pendingBytes} bytes are pending, ${length} with ${bytes} bytes wait`
-      return Promise.reject(new SluiceError('SLUICE_QUEUE_FULL', message, { outcome: 'not-written' }))
+    if (onFull === 'wait' && length < maxWaiting && bytes + append.bodyBytes <= this.#maxWaitingBytes) {
+      this.#line.add(append, signal)
+      return
     }
-    return this.#line.add(append, signal)
+    const { pendingBytes } = this.occupancy
+    const message = `no room: ${this.#pendingAppends} appends with ${pendingBytes} bytes are pending, ${length} with ${bytes} bytes wait`
+    append.reject(new SluiceError('SLUICE_QUEUE_FULL', message, { outcome: 'not-written' }))
   }
 
   /** Accepts those that wait, in order, as far as there is room. */
   #admit(): void {
     for (let first = this.#line.first; first !== undefined; first = this.#line.first) {
-      const { data, many, bodyBytes, ack } = first
-      const frame = many ? this.#ownFrame(bodyBytes, ack) : this.#frameFor(bodyBytes, ack)
+      const { body, many, ack, settle } = first
+      const frame = many ? this.#ownFrame(body.length, ack) : this.#frameFor(body.length, ack)
       if (frame === undefined) return
       this.#line.shift()
-      const [record = ''] = data
-      first.accept(many ? this.#acceptMany(frame, data) : this.#accept(frame, record, lengthOf(record)))
+      this.#encoder.putBody(frame, body, first.records)
+      if (many) this.#acceptedMany(frame, settle)
+      else this.#accepted(frame, settle)
     }
-    if (!this.#needsDrain || this.occupancy.pendingBytes * 2 > this.#ring.capacityBytes) return
+  }
+
+  /** Once there is room for those who waited, and as much again, others are told to come back. */
+  #drain(): void {
+    if (!this.#needsDrain || this.#line.length > 0) return
+    if (this.occupancy.pendingBytes * 2 > this.#ring.capacityBytes) return
+    if (this.#pendingAppends * 2 > this.#maxPendingAppends) return
     this.#needsDrain = false
     this.#readies.resolveUpTo(0, undefined)
     this.#listener.drain()
@@ -311,6 +327,8 @@ export class Coordinator {
         this.#trimmed(report.firstLsn, fromErrorRecord(report.error))
         break
       case 'closed':
+        // One that was asked for while another was under way: the writer may have finished before it heard of it.
+        this.#trims.rejectAbove(0, closedError)
         this.#closing?.resolve()
     }
   }
@@ -329,6 +347,7 @@ export class Coordinator {
     this.#flushes.resolveUpTo(this.#durableLsn, this.#durableLsn)
     this.#listener.progress(report, written)
     this.#admit()
+    this.#drain()
   }
 
   #settleDurable(): void {
@@ -368,9 +387,11 @@ export class Coordinator {
     }
     this.#unannouncedBytes = 0
     this.#figures.recordFailure()
+    // Taken out before a listener runs: what it appends and flushes is given the same LSNs again.
+    const flushes = this.#flushes.takeAbove(lsn)
     this.#listener.rollback(lsn)
     for (const frame of rejected) frame.reject(diskFullError(frame.firstLsn, frame.lastLsn, cause))
-    this.#flushes.rejectAbove(lsn, (target) => diskFullError(lsn + 1, target, cause))
+    for (const flush of flushes) flush.reject(diskFullError(lsn + 1, flush.lsn, cause))
     // What was asked for must not be more than there is: a target never reached would turn every write into a sync.
     this.#ring.requestFlush(this.#flushes.lastLsn)
     const lastLsn = rejected.at(-1)?.lastLsn
@@ -379,6 +400,7 @@ export class Coordinator {
     }
     this.#committer.resume()
     this.#admit()
+    this.#drain()
   }
 
   /** Latches the log: nothing is acknowledged any more. */
@@ -388,7 +410,9 @@ export class Coordinator {
     this.#failure = failure
     clearImmediate(this.#turnEnds)
     this.#figures.recordFailure()
-    const open = this.#encoder.open
+    const open = this.#encoder.abandon()
+    this.#pendingBytes = 0
+    this.#pendingAppends = 0
     for (const frame of this.#queue.removeAbove(0)) {
       const taken = !frame.inRing || this.#ring.isTaken(frame.sequence)
       frame.reject(commitFailedError(frame.firstLsn, frame.lastLsn, taken, cause))
@@ -409,7 +433,7 @@ export class Coordinator {
   }
 
   #trimmed(firstLsn: number, error: Error | undefined): void {
-    this.#trimmedTo = Math.max(this.#trimmedTo, this.#trims.firstLsn)
+    if (error === undefined) this.#trimmedTo = Math.max(this.#trimmedTo, this.#trims.firstLsn)
     this.#listener.trimmed(firstLsn)
     const request = this.#trims.shift()
     if (error === undefined) request?.resolve()

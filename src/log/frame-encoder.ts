@@ -80,6 +80,14 @@ export class FrameEncoder {
     this.#nextLsn++
   }
 
+  /** Puts records that {@link encodeBody} encoded behind the others of the open frame, which has room for them. */
+  putBody(frame: PendingFrame, body: Buffer, records: number): void {
+    this.#ring.bytes.set(body, frame.place + FRAME_HEADER_BYTES + frame.bodyBytes)
+    frame.bodyBytes += body.length
+    frame.recordCount += records
+    this.#nextLsn += records
+  }
+
   /** Closes the open frame, if there is one, and makes it the writer's. */
   handOver(): PendingFrame | undefined {
     const frame = this.#open
@@ -97,10 +105,30 @@ export class FrameEncoder {
 
   /** Gives the LSNs above `lsn` free again, with the open frame, which is returned. */
   rollBack(lsn: number): PendingFrame | undefined {
-    const open = this.#open
-    this.#open = undefined
     this.#nextLsn = lsn + 1
     this.#ring.reset()
+    return this.abandon()
+  }
+
+  /** Gives up the open frame, and returns it. */
+  abandon(): PendingFrame | undefined {
+    const open = this.#open
+    this.#open = undefined
     return open
   }
+}
+
+/** Records as they will lie in a frame's body, in `bodyBytes` of memory of their own. */
+export function encodeBody(data: readonly (Uint8Array | string)[], bodyBytes: number): Buffer {
+  // Not from Node's pool: a small body that waits long would keep a whole slab of it.
+  const body = Buffer.from(new ArrayBuffer(bodyBytes))
+  let at = 0
+  for (const record of data) {
+    let bytes = record.length
+    if (typeof record === 'string') bytes = body.write(record, at + RECORD_HEADER_BYTES, 'utf8')
+    else body.set(record, at + RECORD_HEADER_BYTES)
+    body.writeUInt32LE(bytes, at)
+    at += recordBytes(bytes)
+  }
+  return body
 }

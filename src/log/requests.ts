@@ -42,10 +42,15 @@ export class LsnRequests<Value> {
     return this.#requests.shift()
   }
 
+  /** Takes those above `lsn` out. */
+  takeAbove(lsn: number): readonly Request<Value>[] {
+    const taken = this.#requests.filter((request) => request.lsn > lsn)
+    this.#requests = this.#requests.filter((request) => request.lsn <= lsn)
+    return taken
+  }
+
   /** Rejects those above `lsn`, each with the error that `errorFor` makes of its LSN. */
   rejectAbove(lsn: number, errorFor: (lsn: number) => Error): void {
-    const rejected = this.#requests.filter((request) => request.lsn > lsn)
-    this.#requests = this.#requests.filter((request) => request.lsn <= lsn)
-    for (const request of rejected) request.reject(errorFor(request.lsn))
+    for (const request of this.takeAbove(lsn)) request.reject(errorFor(request.lsn))
   }
 }

@@ -25,6 +25,11 @@ export class RingConsumer {
     return Number(Atomics.load(this.#targets, layout.FLUSH_TARGET))
   }
 
+  /** How many trims were asked for: read it before {@link trimTarget}, which is that of the last one. */
+  get trims(): number {
+    return Atomics.load(this.#words, layout.TRIMS)
+  }
+
   get trimTarget(): number {
     return Number(Atomics.load(this.#targets, layout.TRIM_TARGET))
   }
@@ -58,6 +63,16 @@ export class RingConsumer {
   /** Blocks this thread until there is news after `signalCount`, or for `milliseconds`. Returns whether there was news. */
   waitForSignal(signalCount: number, milliseconds: number): boolean {
     return Atomics.wait(this.#words, layout.SIGNAL, signalCount, milliseconds) !== 'timed-out'
+  }
+
+  /** As {@link waitForSignal}, but without sleeping: for a wait that is expected to be shorter than waking up takes. */
+  spinForSignal(signalCount: number, milliseconds: number): boolean {
+    const untilMs = performance.now() + milliseconds
+    do {
+      // A look at the clock costs more than a look at the word.
+      for (let look = 0; look < 50; look++) if (this.signalCount !== signalCount) return true
+    } while (performance.now() < untilMs)
+    return false
   }
 
   /**

@@ -1,10 +1,10 @@
 import {
-  bodyAddsUp,
   FRAME_HEADER_BYTES,
   type FrameHeader,
   type FrameHeaderResult,
   frameBodyIsValid,
   readFrameHeader,
+  recordsAddUp,
 } from '../format/frame.js'
 import type { FramePosition } from './segment-index.js'
 
@@ -58,7 +58,8 @@ export class FrameWindow {
     if (!frameBodyIsValid(this.bytes, bodyAt, header, this.#nonceChecksum, offset)) {
       return { reason: "the checksum of the frame's body does not match" }
     }
-    if (!bodyAddsUp(this.bytes, bodyAt, header)) return { reason: "the record lengths in the frame don't add up" }
+    if (!recordsAddUp(this.bytes, bodyAt, bodyAt + header.bodyBytes, header.recordCount))
+      return { reason: "the record lengths in the frame don't add up" }
     return { header, bodyAt }
   }
 }

@@ -2,20 +2,15 @@ import { join } from 'node:path'
 import { checksum } from '../format/checksum.js'
 import { QUARANTINE_DIRECTORY } from '../format/file-names.js'
 import type { MarkResult } from '../format/mark.js'
-import {
-  FOOTER_TRAILER_BYTES,
-  footerBytesFromTrailer,
-  readSegmentFooter,
-  type SegmentFooter,
-} from '../format/segment-footer.js'
+import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { FileWindow } from './file-window.js'
 import { withSystemErrors } from './io-error.js'
+import { footerThatEnds, type PlacedFooter } from './later-evidence.js'
 import { listLogFolder } from './log-folder.js'
 import { MarkFile } from './mark-file.js'
 import { firstLogId, readSegmentHead, type SoundHead, soundHead } from './segment-head.js'
 import { scanSegment } from './segment-scan.js'
-import { readFully } from './transfer.js'
 
 /** One segment at a glance. Of a damaged one only name, size and `problem` are told. */
 export interface SegmentSummary {
@@ -98,9 +93,9 @@ const EMPTY = {
 function summaryOf(fs: FileSystem, directory: string, head: SoundHead, window: FileWindow): SegmentSummary {
   const { name, fileBytes: bytes, firstLsn, header } = head
   const { createdMs } = header
-  const ending = readFooter(fs, directory, head)
+  const ending = readFooter(fs, directory, head, window)
   if (ending !== undefined) {
-    const { footer, endOffset } = ending
+    const { footer, offset: endOffset } = ending
     const { lastLsn, frameCount: frames, firstTimestampMs, lastTimestampMs } = footer
     const times = { createdMs, firstTimestampMs, lastTimestampMs }
     return {
@@ -132,25 +127,18 @@ function summaryOf(fs: FileSystem, directory: string, head: SoundHead, window: F
   }
 }
 
-/** The footer that ends a segment's file, and where it begins. */
+/** The footer that ends a segment's file, where there is one. */
 function readFooter(
   fs: FileSystem,
   directory: string,
-  head: SoundHead,
-): { readonly footer: SegmentFooter; readonly endOffset: number } | undefined {
-  const fd = fs.openSync(join(directory, head.name), 'read')
+  { name, fileBytes, firstLsn, header }: SoundHead,
+  window: FileWindow,
+): PlacedFooter | undefined {
+  const fd = fs.openSync(join(directory, name), 'read')
   try {
-    const trailer = Buffer.alloc(FOOTER_TRAILER_BYTES)
-    const trailerBytes = readFully(fs, fd, trailer, 0, trailer.length, head.fileBytes - trailer.length)
-    const footerBytes = footerBytesFromTrailer(trailer.subarray(0, trailerBytes), head.fileBytes)
-    if (footerBytes === undefined) return undefined
-    const endOffset = head.fileBytes - footerBytes
-    const bytes = Buffer.alloc(footerBytes)
-    const there = bytes.subarray(0, readFully(fs, fd, bytes, 0, bytes.length, endOffset))
-    const result = readSegmentFooter(there, checksum(head.header.nonce), endOffset)
-    return result.kind === 'valid' && result.footer.firstLsn === head.firstLsn
-      ? { footer: result.footer, endOffset }
-      : undefined
+    window.move(fd, fileBytes)
+    const found = footerThatEnds(window, checksum(header.nonce), SEGMENT_HEADER_BYTES, fileBytes)
+    return found?.footer.firstLsn === firstLsn ? found : undefined
   } finally {
     fs.closeSync(fd)
   }

@@ -47,7 +47,7 @@ export function findLaterEvidence(window: FileWindow, nonceChecksum: number, fro
     frameHeaders++
     at = found.offset + 8
   }
-  const footer = footerThatEnds(window, nonceChecksum, from, contentEnd)
+  const footer = footerThatEnds(window, nonceChecksum, from, contentEnd)?.footer
   if (footer !== undefined) {
     mark = Math.max(mark, footer.mark)
     lastLsn = Math.max(lastLsn, footer.lastLsn)
@@ -82,24 +82,28 @@ export function findLaterHeader(window: FileWindow, nonceChecksum: number, from:
   return undefined
 }
 
+/** A proved footer, and where it begins. */
+export interface PlacedFooter {
+  readonly footer: SegmentFooter
+  readonly offset: number
+}
+
 /**
  * The footer that ends the content, where there is one. A segment has no more than one footer, and nothing but zeros
  * behind it, so this is the only place where one can be.
  */
-function footerThatEnds(
+export function footerThatEnds(
   window: FileWindow,
   nonceChecksum: number,
   from: number,
   contentEnd: number,
-): SegmentFooter | undefined {
+): PlacedFooter | undefined {
   const trailerAt = contentEnd - FOOTER_TRAILER_BYTES
   if (trailerAt < from) return undefined
   const trailer = window.reach(trailerAt, FOOTER_TRAILER_BYTES)
-  const footerBytes = footerBytesFromTrailer(
-    window.buffer.subarray(trailer, trailer + FOOTER_TRAILER_BYTES),
-    contentEnd,
-  )
-  if (footerBytes === undefined || contentEnd - footerBytes < from) return undefined
+  const bytes = window.buffer.subarray(trailer, trailer + FOOTER_TRAILER_BYTES)
+  const footerBytes = footerBytesFromTrailer(bytes, contentEnd - from)
+  if (footerBytes === undefined) return undefined
   const offset = contentEnd - footerBytes
   // Both ends have to name the same length before memory is taken for it.
   const begin = window.reach(offset, MIN_FOOTER_BYTES)
@@ -107,5 +111,5 @@ function footerThatEnds(
   if (glance?.footerBytes !== footerBytes) return undefined
   const at = window.reach(offset, footerBytes)
   const result = readSegmentFooter(window.buffer.subarray(at, at + footerBytes), nonceChecksum, offset)
-  return result.kind === 'valid' ? result.footer : undefined
+  return result.kind === 'valid' ? { footer: result.footer, offset } : undefined
 }

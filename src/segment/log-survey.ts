@@ -33,6 +33,10 @@ export interface SoundPrefix {
   readonly nextLsn: number
   /** How many segments it reaches into: the last of them may be damaged behind it. */
   readonly segments: number
+  /**
+   * Whether it reaches to the log's end: what lies behind it, if anything, is a torn tail, and so recovery's affair.
+   */
+  readonly whole: boolean
 }
 
 /** Everything that is on disk, read without changing or refusing anything. */
@@ -75,7 +79,7 @@ export function surveyLog(fs: FileSystem, directory: string): LogSurvey {
   const highestMark = Math.max(marked, ...kept.map(markOf))
   const highestLsn = Math.max(highestMark, ...kept.map(highestLsnOf))
   const { trimmed } = split
-  const prefix = soundPrefix(kept, firstLsn)
+  const prefix = soundPrefix(kept, firstLsn, highestMark)
   return { folder, marks, mark, foreignMark, logId, firstLsn, highestMark, highestLsn, heads, trimmed, kept, prefix }
 }
 
@@ -150,8 +154,13 @@ function highestLsnOf({ head, sound, scan, foreign }: SurveyedSegment): number {
   return sound === undefined ? head.firstLsn : Math.max(head.firstLsn, scan?.highestLsn ?? 0)
 }
 
-function soundPrefix(kept: readonly SurveyedSegment[], firstLsn: number): SoundPrefix {
-  let prefix: SoundPrefix = { firstLsn, nextLsn: firstLsn, segments: 0 }
+function soundPrefix(kept: readonly SurveyedSegment[], firstLsn: number, highestMark: number): SoundPrefix {
+  let prefix: SoundPrefix = {
+    firstLsn,
+    nextLsn: firstLsn,
+    segments: 0,
+    whole: kept.length === 0 && highestMark < firstLsn,
+  }
   for (const [index, segment] of kept.entries()) {
     const before = kept[index - 1]
     const { scan, head } = segment
@@ -159,7 +168,9 @@ function soundPrefix(kept: readonly SurveyedSegment[], firstLsn: number): SoundP
     if (scan === undefined || scan.frameCount === 0 || scan.nextLsn <= firstLsn) break
     if (before !== undefined && brokenLink(segment, before) !== undefined) break
     const begin = index === 0 ? Math.max(firstLsn, head.firstLsn) : prefix.firstLsn
-    prefix = { firstLsn: begin, nextLsn: scan.nextLsn, segments: index + 1 }
+    const brokenRecords = scan.end.kind === 'invalid' && scan.end.brokenRecordsTo !== undefined
+    const whole = index === kept.length - 1 && highestMark < scan.nextLsn && !brokenRecords
+    prefix = { firstLsn: begin, nextLsn: scan.nextLsn, segments: index + 1, whole }
   }
   return prefix
 }

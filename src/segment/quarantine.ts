@@ -58,23 +58,23 @@ export class Quarantine {
     }
   }
 
-  /** Moves a whole segment file here; returns its new path. */
-  move(segment: string): string {
+  /** Moves a whole file here; returns its new path. */
+  move(name: string): string {
     this.#makeDirectory()
-    const path = this.pathToMove(segment)
-    this.#fs.renameSync(join(this.#logDirectory, segment), path)
+    const from = join(this.#logDirectory, name)
+    const path = this.pathToMove(name)
+    // A power cut can leave a file that was moved under both names: then only the old one is still to go.
+    if (this.#bytesOf(path) === undefined) this.#fs.renameSync(from, path)
+    else this.#fs.removeSync(from)
     // The new entry first: between the two syncs the file may have two names, but never none.
     this.#fs.syncDirectorySync(this.#directory)
     this.#fs.syncDirectorySync(this.#logDirectory)
     return path
   }
 
-  /** Where {@link move} would put this segment. */
-  pathToMove(segment: string): string {
-    for (let copy = 1; ; copy++) {
-      const path = this.#path(segment, 0, copy)
-      if (this.#bytesOf(path) === undefined) return path
-    }
+  /** Where {@link move} would put this file. */
+  pathToMove(name: string): string {
+    return this.pathToKeep(name, 0, this.#bytesOf(join(this.#logDirectory, name)) ?? 0)
   }
 
   #makeDirectory(): void {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { MARK_FILE_BYTES } from '../format/mark.js'
+import { MIN_FOOTER_BYTES } from '../format/segment-footer.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { FileWindow } from './file-window.js'
 import { withSystemErrors } from './io-error.js'
@@ -75,7 +76,9 @@ class Recovery {
     const marks = MarkFile.read(this.#fs, this.#directory)
     if (!marks.found && folder.segments.length === 0) return this.#begin(folder)
     const judgement = judgeLog(this.#fs, this.#directory, { folder, marks }, this.#window)
-    const bytesRead = this.#window.bytesRead + MARK_FILE_BYTES + folder.segments.length * SEGMENT_HEAD_BYTES
+    const links = Math.max(0, judgement.kept.length - 1)
+    const heads = folder.segments.length * SEGMENT_HEAD_BYTES
+    const bytesRead = MARK_FILE_BYTES + heads + links * MIN_FOOTER_BYTES + this.#window.bytesRead
     const torn = this.#keepAside(judgement)
     const rewrittenRecords = this.#rewrite(judgement)
     const sealed = this.#cutAndSeal(judgement, torn !== undefined)

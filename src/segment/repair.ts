@@ -111,7 +111,8 @@ class Repair {
     const changes: RepairChange[] = []
     // From the last one down: whatever a crash leaves then has no more holes than before.
     for (const { head } of kept.slice(prefix.segments).reverse()) changes.push(this.#move(head.name, head.fileBytes))
-    for (const segment of kept.slice(0, prefix.segments)) {
+    // A last segment that nothing was cut from is left as it is: to be written on, or for recovery to seal.
+    for (const segment of kept.slice(0, prefix.whole ? prefix.segments - 1 : prefix.segments)) {
       const change = this.#seal(segment)
       if (change !== undefined) changes.push(change)
     }
@@ -125,7 +126,7 @@ class Repair {
     return { kind: 'moved', file, bytes, keptIn }
   }
 
-  /** Ends a segment behind its last whole frame, unless it is sealed there: so it is with what is left of the last one. */
+  /** Ends a segment behind its last whole frame, unless it is sealed there as it should be. */
   #seal(segment: SurveyedSegment): RepairChange | undefined {
     const { sound, scan } = segment
     if (sound === undefined || scan === undefined) return undefined
@@ -190,7 +191,7 @@ class Repair {
 function lostFrom({ firstLsn, prefix, highestLsn }: LogSurvey): LsnRange[] {
   const ranges = [
     { firstLsn, lastLsn: prefix.firstLsn - 1 },
-    { firstLsn: prefix.nextLsn, lastLsn: highestLsn },
+    { firstLsn: prefix.nextLsn, lastLsn: prefix.whole ? 0 : highestLsn },
   ]
   return ranges.filter((range) => range.firstLsn <= range.lastLsn)
 }

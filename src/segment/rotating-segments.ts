@@ -62,6 +62,8 @@ export class RotatingSegments {
   readonly #start: RotationStart
   readonly #clock: CommitClock
   #active: SegmentWriter | undefined
+  /** The segment whose rotation failed halfway: only to be closed. */
+  #begun: SegmentWriter | undefined
   #previousEndOffset: number
   #preparation: Preparation | undefined
   #preparations = 0
@@ -138,16 +140,20 @@ export class RotatingSegments {
    */
   begin(drafts: FrameDrafts, mark: number): Placement {
     const { segment, temporaryPath } = this.#newSegment(drafts, mark)
+    this.#begun = segment
     try {
       this.#clock.write(() => writeFrames(segment, drafts, mark))
+      this.#clock.sync(() => segment.sync())
+      segment.publish(this.#start.directory, temporaryPath)
     } catch (error) {
+      // Told by a write, or by a rename that found no room for a name. One told by a sync comes as a FailedSync.
       if (!isDiskFull(error)) throw error
+      this.#begun = undefined
       segment.discard(temporaryPath)
       throw new WriteTakenBack(error)
     }
-    this.#clock.sync(() => segment.sync())
-    segment.publish(this.#start.directory, temporaryPath)
     this.syncDirectory()
+    this.#begun = undefined
     this.#active = segment
     return { segmentFirstLsn: segment.firstLsn, offset: SEGMENT_HEADER_BYTES }
   }
@@ -187,8 +193,10 @@ export class RotatingSegments {
   }
 
   close(): void {
-    this.#active?.close()
+    const open = [this.#active, this.#begun]
     this.#active = undefined
+    this.#begun = undefined
+    for (const segment of open) segment?.close()
   }
 
   #newSegment(drafts: FrameDrafts, mark: number): ReturnType<typeof SegmentWriter.begin> {

@@ -140,6 +140,19 @@ test('a slow follower holds a chunk and one ahead, and reads no more until it is
   await iterator.return()
 })
 
+test('a follower waits for records only while somebody waits for it', async (t) => {
+  const view = new ControlledView(someLog(), 200)
+  const iterator = new RecordReader(view).follow()
+  await take(iterator, 200)
+  await settle()
+  t.is(view.waiting, 0)
+  const next = iterator.next()
+  await settle()
+  t.is(view.waiting, 1)
+  await iterator.return()
+  t.true((await next).done)
+})
+
 test('followers wait without reading, however many there are', async (t) => {
   const segments = someLog()
   const view = new ControlledView(segments, 200)
@@ -174,7 +187,7 @@ async function dawdle(below: Random['below']): Promise<void> {
 
 test('no gap and no repeat at the seam, however the log advances meanwhile', async (t) => {
   const { seed, below } = random()
-  t.log(`seed ${seed}`)
+  t.log(`SLUICE_SEED=${seed}`)
   for (let round = 0; round < 300; round++) {
     let next = 1
     const segments = composeLog(

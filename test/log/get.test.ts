@@ -19,7 +19,7 @@ function someLog() {
 
 test('gets any record, in any order, at once or one after the other', async (t) => {
   const { seed, below } = random()
-  t.log(`seed ${seed}`)
+  t.log(`SLUICE_SEED=${seed}`)
   const segments = someLog()
   for (const indexed of [false, true]) {
     const view = new ControlledView(segments)

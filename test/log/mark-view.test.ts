@@ -74,11 +74,12 @@ test('a file that is missing for good does not keep the log from being opened', 
   const view = await MarkView.open(fileSystem, directory)
   t.deepEqual(view.segments(), [11, 21, 31])
   t.is(view.firstLsn, 1)
+  t.is(fileSystem.lists, 2, 'it was looked for once more')
 })
 
 test('a slot that is caught half-written never takes anything back, and never adds anything', async (t) => {
   const { seed, below } = random()
-  t.log(`seed ${seed}`)
+  t.log(`SLUICE_SEED=${seed}`)
   const fileSystem = folder(1)
   begin(fileSystem, 11)
   const view = await MarkView.open(fileSystem, directory)
@@ -129,6 +130,52 @@ test('a refresh sees what was there when it was called, though another one is un
   await Promise.all(others)
   t.is(view.durableLsn, 15)
   t.is(fileSystem.reads, reads + 1, 'those that can share one do')
+})
+
+test('two refreshes at once: the later one has the last word', async (t) => {
+  const fileSystem = folder(12)
+  const view = await MarkView.open(fileSystem, directory)
+  begin(fileSystem, 21)
+  fileSystem.put(markPath, mark(2, 25))
+  const gate = new Gate()
+  fileSystem.beforeList = () => {
+    fileSystem.beforeList = () => {}
+    return gate.pass()
+  }
+  const first = view.refresh()
+  await gate.arrived
+  begin(fileSystem, 31)
+  fileSystem.put(markPath, mark(3, 35))
+  const second = view.refresh()
+  for (let turn = 0; turn < 100; turn++) await null
+  gate.open()
+  await Promise.all([first, second])
+  t.is(view.durableLsn, 35)
+  t.deepEqual(view.segments(), [1, 11, 21, 31])
+})
+
+test('an older mark is no news: the newest slot may have been caught half-written', async (t) => {
+  const fileSystem = folder(12)
+  const view = await MarkView.open(fileSystem, directory)
+  fileSystem.put(markPath, mark(5, 15))
+  await view.refresh()
+  fileSystem.put(markPath, mark(4, 14))
+  await view.refresh()
+  t.is(view.durableLsn, 15)
+})
+
+test('a mark file that was made anew counts from the beginning, and is followed', async (t) => {
+  const fileSystem = folder(12)
+  const view = await MarkView.open(fileSystem, directory)
+  fileSystem.put(markPath, mark(500, 15))
+  await view.refresh()
+  fileSystem.put(markPath, mark(2, 15))
+  await view.refresh()
+  fileSystem.put(markPath, mark(3, 17))
+  await view.refresh()
+  t.is(view.durableLsn, 17)
+  fileSystem.put(markPath, mark(1, 16))
+  isSluiceError(t, await view.refresh().catch((error) => error), 'SLUICE_CORRUPT')
 })
 
 test('more: at once, or when the mark file says so, or once closed', async (t) => {

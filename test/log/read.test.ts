@@ -63,7 +63,7 @@ test('from, to and limit bound it, alone and together', async (t) => {
 
 test('random bounds over random logs', async (t) => {
   const { seed, below } = random()
-  t.log(`seed ${seed}`)
+  t.log(`SLUICE_SEED=${seed}`)
   for (let round = 0; round < 30; round++) {
     let next = 1
     const plan = Array.from({ length: 1 + below(6) }, () =>
@@ -167,6 +167,15 @@ test('early return leaves nothing open, whether or not something is being read',
   t.deepEqual(await iterator.next(), { done: true, value: undefined })
   await reader.close()
   t.deepEqual(view.fileSystem.openPaths, [])
+})
+
+test('nothing is read ahead for an iterator that has ended', async (t) => {
+  const view = new ControlledView(someLog())
+  const iterator = new RecordReader(view).read()
+  const pending = iterator.next()
+  await iterator.return()
+  await pending
+  t.is(view.fileSystem.reads, 2, 'header, first chunk')
 })
 
 test('an iterator that is forgotten half-way keeps nothing from being closed', async (t) => {

@@ -91,7 +91,7 @@ test('files of trimmed segments are closed', async (t) => {
 
 test('at random moments: a dense run of good records, then the end or a refusal', async (t) => {
   const { seed, below } = random()
-  t.log(`seed ${seed}`)
+  t.log(`SLUICE_SEED=${seed}`)
   let refused = 0
   for (let round = 0; round < 100; round++) {
     const segments = someLog()

@@ -1,11 +1,10 @@
-import { crc32 } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { SluiceError, type SluiceErrorDetails } from '../../src/errors.js'
 import { segmentFileName } from '../../src/format/file-names.js'
 import { SEGMENT_HEADER_BYTES } from '../../src/format/segment-header.js'
 import { recover } from '../../src/segment/recovery.js'
 import type { BuiltLog, LogPlan } from '../support/build-log.js'
-import { LAST_SEGMENT_UNMARKED, THREE_SEGMENTS } from '../support/log-plans.js'
+import { LAST_SEGMENT_UNMARKED, makeNewer, THREE_SEGMENTS } from '../support/log-plans.js'
 import type { MemoryFileSystem } from '../support/memory-file-system.js'
 import { DIRECTORY, flip, frameOf, memoryLog, replaceFile, segmentOf } from '../support/memory-log.js'
 
@@ -228,8 +227,3 @@ test('unsupported: a newer version in either slot of the mark file', (t) => {
     refused(t, fs, 'SLUICE_UNSUPPORTED_FORMAT')
   }
 })
-
-function makeNewer(header: Buffer): void {
-  header.writeUInt16LE(2, 12)
-  header.writeUInt32LE(crc32(header.subarray(12, 128)), 8)
-}

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import type { LogPlan } from './build-log.js'
 
 /** Two sealed segments (LSNs 1-3 and 4-6) and an active one (7-10). */
@@ -22,4 +23,10 @@ export const LAST_SEGMENT_UNMARKED: LogPlan = {
     },
   ],
   mark: { durableLsn: 6 },
+}
+
+/** Makes a segment's header, or a mark's slot, one of the next version: its checksum is good. */
+export function makeNewer(header: Buffer): void {
+  header.writeUInt16LE(2, 12)
+  header.writeUInt32LE(crc32(header.subarray(12, 128)), 8)
 }

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { HELP } from '../../src/cli/program.js'
+import { shell, sluice } from '../support/sluice-command.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+
+const COMMANDS = ['append', 'cat', 'follow', 'inspect', 'stats', 'verify', 'repair']
+
+test.serial('sluice alone prints the help, as an error', async (t) => {
+  const { exit, stdout, stderr } = await sluice(t, [])
+  t.is(exit, 2)
+  t.is(stdout.length, 0)
+  t.is(stderr, HELP)
+})
+
+test.serial('--help, -h and help print the help', async (t) => {
+  for (const args of [['--help'], ['-h'], ['help']]) {
+    const { exit, stdout, stderr } = await sluice(t, args)
+    t.is(exit, 0)
+    t.is(stdout.toString(), HELP)
+    t.is(stderr, '')
+  }
+  for (const command of COMMANDS) t.regex(HELP, new RegExp(`^  ${command} `, 'm'))
+  for (const code of [0, 1, 2, 130, 143]) t.regex(HELP, new RegExp(`^  ${code} `, 'm'))
+})
+
+for (const command of COMMANDS) {
+  test.serial(`${command} --help says how, with examples`, async (t) => {
+    const { exit, stdout, stderr } = await sluice(t, [command, '--help'])
+    t.is(exit, 0)
+    t.is(stderr, '')
+    const help = stdout.toString()
+    t.true(help.startsWith(`Usage: sluice ${command} `))
+    t.regex(help, new RegExp(`^Examples:\\n  .*sluice ${command} `, 'm'))
+    t.true(help.split('\n').every((line) => line.length <= 120))
+    for (const args of [
+      ['help', command],
+      [command, '-h'],
+      [command, 'DIR', '--nonsense', '--help'],
+    ]) {
+      t.is((await sluice(t, args)).stdout.toString(), help, args.join(' '))
+    }
+  })
+}
+
+test.serial('--version prints the version of the package', async (t) => {
+  const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
+  for (const option of ['--version', '-V']) {
+    const { exit, stdout } = await sluice(t, [option])
+    t.is(exit, 0)
+    t.is(stdout.toString(), `${manifest.version}\n`)
+  }
+})
+
+const refuses = test.macro({
+  async exec(t: ExecutionContext, args: readonly string[], message: RegExp) {
+    const { exit, stdout, stderr } = await sluice(t, args, { input: 'one\n' })
+    t.is(exit, 2)
+    t.is(stdout.length, 0)
+    t.regex(stderr, /^sluice: [A-Z_]+: [^\n]*\n$/)
+    t.regex(stderr, message)
+  },
+  title: (_, args) => `sluice ${args.map((arg) => arg || "''").join(' ')} is refused`,
+})
+
+test.serial(refuses, ['apend', 'D'], /^sluice: USAGE: there is no command "apend"; there are append, cat, /)
+test.serial(refuses, ['help', 'apend'], /there is no command "apend"/)
+test.serial(refuses, ['--json'], /there is no option "--json"/)
+test.serial(refuses, ['append'], /^sluice: USAGE: DIR is missing/)
+test.serial(refuses, ['append', ''], /DIR is missing/)
+test.serial(refuses, ['cat', 'D', 'E'], /one DIR is enough: "E" is too much/)
+test.serial(refuses, ['cat', '--form', '3', 'D'], /^sluice: USAGE: Unknown option '--form'/)
+test.serial(refuses, ['cat', '--from'], /^sluice: USAGE: .*--from/)
+test.serial(refuses, ['cat', '--from', '-3', 'D'], /^sluice: USAGE: .*--from/)
+test.serial(refuses, ['cat', '--from', '0', 'D'], /--from must be an LSN, from 1 to 2\^53-1, not "0"/)
+test.serial(refuses, ['cat', '--from', '1e3', 'D'], /--from must be an LSN.*"1e3"/)
+test.serial(refuses, ['cat', '--to', '9007199254740992', 'D'], /--to must be an LSN/)
+test.serial(refuses, ['cat', '--from', '5', '--to', '4', 'D'], /--to 4 lies before --from 5/)
+test.serial(refuses, ['cat', '--last', '5', '--from', '4', 'D'], /--last .* neither --from nor --to/)
+test.serial(refuses, ['cat', '--last', 'x', 'D'], /--last must be a whole number, not "x"/)
+test.serial(refuses, ['cat', '--json=yes', 'D'], /^sluice: USAGE: .*--json/)
+test.serial(refuses, ['follow', '--to', '5', 'D'], /Unknown option '--to'/)
+test.serial(refuses, ['append', '--flush', 'sometimes', 'D'], /--flush must be batch, never, .*"sometimes"/)
+test.serial(refuses, ['append', '--segment-bytes', '5MB', 'D'], /--segment-bytes must be .*"5MB"/)
+test.serial(refuses, ['append', '--segment-bytes', '5', 'D'], /^sluice: SLUICE_INVALID_OPTION: segmentBytes/)
+
+test.serial('the built file can be executed by itself', async (t) => {
+  const { exit, stdout } = await shell(t, 'exec "$1" --version', [])
+  t.is(exit, 0)
+  t.regex(stdout.toString(), /^\d+\.\d+\.\d+\n$/)
+})
+
+test.serial('errors are one line, whatever a path holds', async (t) => {
+  const directory = join(temporaryDirectory(t), 'a\n\u001b[31mb')
+  const { exit, stderr } = await sluice(t, ['cat', directory])
+  t.is(exit, 1)
+  t.regex(stderr, /^sluice: SLUICE_INVALID_ARGUMENT: [^\n]*a\\n\\u001b\[31mb is not a folder\n$/)
+})
+
+test.serial('a folder of a name like an option is given behind --', async (t) => {
+  const directory = join(temporaryDirectory(t), '--help')
+  t.is((await sluice(t, ['append', '--', directory], { input: 'one\n' })).exit, 0)
+  const { stdout } = await shell(t, 'cd "$3/.." && exec "$0" "$1" cat -- --help', ['cat', directory])
+  t.is(stdout.toString(), 'one\n')
+})
+
+test.serial('help ends quietly when nobody reads it', async (t) => {
+  const { stderr } = await shell(t, `{ "$0" "$@"; echo "exit $?" >&2; } | true`, ['--help'])
+  t.is(stderr, 'exit 0\n')
+})
