@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import { systemCode } from '../errors.js'
+import { oneLine } from './one-line.js'
 
 /** What is collected before it is written: large enough that a write costs little beside the bytes. */
 const BUFFER_BYTES = 256 * 1024
@@ -49,6 +50,11 @@ export class Output {
       // A failure is kept, and thrown by the flush that comes at the end at the latest.
       this.flush().catch(() => {})
     })
+  }
+
+  /** Puts in text that is shown to people: what a terminal would take for commands is made visible. */
+  putLine(text: string): void {
+    this.put(`${oneLine(text)}\n`)
   }
 
   /** Resolves once all that was put in is written, or dropped. Rejects with the system's error. */

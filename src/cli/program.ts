@@ -17,6 +17,10 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map([
   ['append', { summary: 'append standard input, one record a line', load: () => import('./append.js') }],
   ['cat', { summary: 'write the records to standard output', load: () => import('./cat.js') }],
   ['follow', { summary: 'the same, and then each new record once it is durable', load: () => import('./follow.js') }],
+  ['inspect', { summary: 'list the segments, the mark, and what was kept aside', load: () => import('./inspect.js') }],
+  ['stats', { summary: 'sum up records, sizes and times', load: () => import('./stats.js') }],
+  ['verify', { summary: 'read everything, and say what is damaged', load: () => import('./verify.js') }],
+  ['repair', { summary: 'give up what is damaged, so that the log opens again', load: () => import('./repair.js') }],
 ])
 
 const SUMMARIES = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}\n`).join('')
