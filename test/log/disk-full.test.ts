@@ -44,6 +44,7 @@ const PLACES: readonly FullDisk[] = [
     faults: [noSpace('writeSync', SEGMENT, { short: 70 })],
     data: 'x'.repeat(300),
   },
+  { name: 'all but the last frame of a batch', faults: [noSpace('writeSync', SEGMENT, { short: 70 })], data: 'x' },
   {
     name: 'the rest of a short write',
     faults: [
@@ -116,12 +117,13 @@ for (const { name, faults, data } of PLACES) {
 for (const { name, faults, data } of PLACES.filter((place) => !place.name.includes('quota'))) {
   test(`what was rolled back is never found again, wherever it ends: ${name}`, async (t) => {
     for (let nth = 1; ; nth++) {
-      const { log, fileSystem } = await openBegun({ segmentBytes: SEGMENT_BYTES, batch: { maxRecords: 1 } })
+      const { log, fileSystem } = await openBegun({ segmentBytes: SEGMENT_BYTES })
       await log.append('the second')
       await quiet()
       for (const fault of faults) fileSystem.inject(fault)
       log.on('rollback', () => fileSystem.crashAfter(nth))
-      await rejection(log.append(data))
+      // Two levels, and so two frames, in one batch.
+      await Promise.all([rejection(log.append(data, { ack: 'written' })), rejection(log.append('behind'))])
       const acknowledged = await log.append('again').then(
         () => ['again'],
         () => [],
