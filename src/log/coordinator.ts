@@ -179,7 +179,6 @@ export class Coordinator {
   trim(beforeLsn: number): Promise<void> {
     const refusal = this.#refusal(undefined)
     if (refusal !== undefined) return refusal
-    // The writer answers to a target only if it is higher than the last one.
     if (beforeLsn <= this.#trimmedTo) return Promise.resolve()
     const trimmed = this.#trims.add(beforeLsn)
     if (this.#trims.length === 1) this.#requestTrim()
@@ -434,7 +433,7 @@ export class Coordinator {
   }
 
   #trimmed(firstLsn: number, error: Error | undefined): void {
-    this.#trimmedTo = Math.max(this.#trimmedTo, this.#trims.firstLsn)
+    if (error === undefined) this.#trimmedTo = Math.max(this.#trimmedTo, this.#trims.firstLsn)
     this.#listener.trimmed(firstLsn)
     const request = this.#trims.shift()
     if (error === undefined) request?.resolve()

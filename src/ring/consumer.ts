@@ -25,6 +25,11 @@ export class RingConsumer {
     return Number(Atomics.load(this.#targets, layout.FLUSH_TARGET))
   }
 
+  /** How many trims were asked for: read it before {@link trimTarget}, which is that of the last one. */
+  get trims(): number {
+    return Atomics.load(this.#words, layout.TRIMS)
+  }
+
   get trimTarget(): number {
     return Number(Atomics.load(this.#targets, layout.TRIM_TARGET))
   }

@@ -6,6 +6,7 @@
  *     0  SIGNAL      coordinator counts up with each piece of news; the writer waits on it
  *     1  PUBLISHED   coordinator: frames handed over so far
  *     2  CLOSE       coordinator: 1 once the log is closing
+ *     3  TRIMS       coordinator: trims asked for so far
  *    16  TAKEN       writer: frames that it has begun to commit
  *    17  REPORTS     writer: reports posted so far
  *    18  NOTIFIED    1 while a message about reports is on its way; either side, by exchange
@@ -21,6 +22,7 @@
 export const SIGNAL = 0
 export const PUBLISHED = 1
 export const CLOSE = 2
+export const TRIMS = 3
 export const TAKEN = 16
 export const REPORTS = 17
 export const NOTIFIED = 18

@@ -96,9 +96,10 @@ export class RingProducer {
     Atomics.store(this.#targets, layout.FLUSH_TARGET, BigInt(lsn))
   }
 
-  /** Asks the writer to give up the segments below `lsn`. */
+  /** Asks the writer to give up the segments below `lsn`. It reports once: ask for the next trim only then. */
   requestTrim(lsn: number): void {
     Atomics.store(this.#targets, layout.TRIM_TARGET, BigInt(lsn))
+    Atomics.add(this.#words, layout.TRIMS, 1)
   }
 
   /** Asks the writer to finish: sync, close, report. */

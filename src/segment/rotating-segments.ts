@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { isDiskFull } from '../errors.js'
 import { readUint64 } from '../format/checksum.js'
-import { TEMPORARY_SUFFIX } from '../format/file-names.js'
+import { PREPARED_PREFIX, TEMPORARY_SUFFIX } from '../format/file-names.js'
 import { sealFrame } from '../format/frame.js'
 import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
 import type { FileSystem } from '../fs/file-system.js'
@@ -62,6 +62,8 @@ export class RotatingSegments {
   readonly #start: RotationStart
   readonly #clock: CommitClock
   #active: SegmentWriter | undefined
+  /** The segment whose rotation failed halfway: only to be closed. */
+  #begun: SegmentWriter | undefined
   #previousEndOffset: number
   #preparation: Preparation | undefined
   #preparations = 0
@@ -138,16 +140,20 @@ export class RotatingSegments {
    */
   begin(drafts: FrameDrafts, mark: number): Placement {
     const { segment, temporaryPath } = this.#newSegment(drafts, mark)
+    this.#begun = segment
     try {
       this.#clock.write(() => writeFrames(segment, drafts, mark))
+      this.#clock.sync(() => segment.sync())
+      segment.publish(this.#start.directory, temporaryPath)
     } catch (error) {
+      // Told by a write, or by a rename that found no room for a name. One told by a sync comes as a FailedSync.
       if (!isDiskFull(error)) throw error
+      this.#begun = undefined
       segment.discard(temporaryPath)
       throw new WriteTakenBack(error)
     }
-    this.#clock.sync(() => segment.sync())
-    segment.publish(this.#start.directory, temporaryPath)
     this.syncDirectory()
+    this.#begun = undefined
     this.#active = segment
     return { segmentFirstLsn: segment.firstLsn, offset: SEGMENT_HEADER_BYTES }
   }
@@ -170,7 +176,7 @@ export class RotatingSegments {
     const { segmentBytes, directory } = this.#start
     if (this.#preparation !== undefined || segmentBytes < PREPARE_FROM_SEGMENT_BYTES) return
     if (this.#active === undefined || this.#active.offset < segmentBytes / 2) return
-    const name = `prepared-${++this.#preparations}${TEMPORARY_SUFFIX}`
+    const name = `${PREPARED_PREFIX}${++this.#preparations}${TEMPORARY_SUFFIX}`
     this.#preparation = new Preparation(this.#fileSystem, path.join(directory, name), segmentBytes)
   }
 
@@ -187,8 +193,10 @@ export class RotatingSegments {
   }
 
   close(): void {
-    this.#active?.close()
+    const open = [this.#active, this.#begun]
     this.#active = undefined
+    this.#begun = undefined
+    for (const segment of open) segment?.close()
   }
 
   #newSegment(drafts: FrameDrafts, mark: number): ReturnType<typeof SegmentWriter.begin> {

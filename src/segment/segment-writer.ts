@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
+import { isDiskFull } from '../errors.js'
 import { checksum } from '../format/checksum.js'
 import { segmentFileName, TEMPORARY_SUFFIX } from '../format/file-names.js'
 import { encodeSegmentFooter } from '../format/segment-footer.js'
@@ -98,7 +99,8 @@ export class SegmentWriter {
 
   /**
    * Begins a segment in a temporary file, the prepared one or a new one: its header is written. It gets its name by
-   * {@link publish}, once its first frames are synced. On an error nothing is left but what recovery removes.
+   * {@link publish}, once its first frames are synced. On a full disk nothing is left of it, on any other error only what
+   * recovery removes.
    */
   static begin(
     fileSystem: FileSystem,
@@ -129,7 +131,8 @@ export class SegmentWriter {
     try {
       writeFully(fileSystem, fd, header, 0, header.length, 0)
     } catch (error) {
-      segment.discard(temporaryPath)
+      if (isDiskFull(error)) segment.discard(temporaryPath)
+      else segment.close()
       throw error
     }
     return { segment, temporaryPath }

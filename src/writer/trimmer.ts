@@ -1,8 +1,9 @@
 import path from 'node:path'
-import { SluiceError, toErrorRecord } from '../errors.js'
+import { isDiskFull, SluiceError, type SluiceErrorCode, toErrorRecord } from '../errors.js'
 import { segmentFileName } from '../format/file-names.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { WriterReport } from '../ring/report.js'
+import { removeIfThere } from '../segment/log-folder.js'
 
 /**
  * Gives up whole segments. In this order, so that a crash at any point leaves either all of a segment or a trim mark
@@ -15,9 +16,9 @@ export class Trimmer {
   /** First LSNs of the segments that are there, ascending. */
   readonly #segments: number[]
   #firstLsn: number
-  #doneTarget = 0
-  /** The target of the trim that is under way. */
-  #target: number | undefined
+  /** The number of the newest request that was begun. */
+  #request = 0
+  #underWay = false
 
   constructor(fileSystem: FileSystem, directory: string, firstLsn: number, segments: readonly number[]) {
     this.#fileSystem = fileSystem
@@ -42,41 +43,52 @@ export class Trimmer {
   }
 
   /**
-   * Does one step towards `target`. `noteTrimMark` makes the trim mark durable; what it throws is a failed sync, and
-   * passes through. Returns `undefined` where nothing is to be done, `'more'` to be called again, else the report.
+   * Does one step of the request with this number. `noteTrimMark` makes the trim mark durable. Returns `undefined` where
+   * nothing is to be done, `'more'` to be called again, else the report, which ends the request. What `noteTrimMark`
+   * throws passes through, but for a full disk: then the trim has failed, and may be asked for again.
    */
-  step(target: number, noteTrimMark: (firstLsn: number) => void): WriterReport | 'more' | undefined {
-    if (this.#target === undefined) {
-      if (target <= this.#doneTarget) return undefined
-      this.#target = target
-      const firstLsn = this.#segments.findLast((lsn) => lsn <= target)
-      if (firstLsn !== undefined && firstLsn > this.#firstLsn) {
-        noteTrimMark(firstLsn)
-        this.#firstLsn = firstLsn
+  step(request: number, target: number, noteTrimMark: (firstLsn: number) => void): WriterReport | 'more' | undefined {
+    if (!this.#underWay && request === this.#request) return undefined
+    try {
+      if (!this.#underWay) {
+        this.#request = request
+        this.#noteMark(target, noteTrimMark)
+        this.#underWay = true
+        return 'more'
       }
-      return 'more'
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      return this.#failed('SLUICE_DISK_FULL', `the disk is full: nothing below LSN ${target} was given up`, error)
     }
-    const aim = this.#target
     try {
       if (this.#removeOne()) return 'more'
-      this.#doneTarget = aim
-      this.#target = undefined
-      return { kind: 'trimmed', firstLsn: this.#firstLsn }
     } catch (error) {
-      this.#doneTarget = aim
-      this.#target = undefined
       const message = `segments below LSN ${this.#firstLsn} could not be removed; the next opening removes them`
-      const failure = new SluiceError('SLUICE_IO', message, { cause: error })
-      return { kind: 'trim-failed', firstLsn: this.#firstLsn, error: toErrorRecord(failure) }
+      return this.#failed('SLUICE_IO', message, error)
     }
+    this.#underWay = false
+    return { kind: 'trimmed', firstLsn: this.#firstLsn }
+  }
+
+  #noteMark(target: number, noteTrimMark: (firstLsn: number) => void): void {
+    const firstLsn = this.#segments.findLast((lsn) => lsn <= target)
+    if (firstLsn === undefined || firstLsn <= this.#firstLsn) return
+    noteTrimMark(firstLsn)
+    this.#firstLsn = firstLsn
+  }
+
+  #failed(code: SluiceErrorCode, message: string, cause: unknown): WriterReport {
+    this.#underWay = false
+    const error = toErrorRecord(new SluiceError(code, message, { cause }))
+    return { kind: 'trim-failed', firstLsn: this.#firstLsn, error }
   }
 
   /** Removes the oldest segment, if it lies below the trim mark; with the last of them the directory is synced. */
   #removeOne(): boolean {
     const [oldest, next] = this.#segments
     if (oldest === undefined || next === undefined || next > this.#firstLsn) return false
+    removeIfThere(this.#fileSystem, path.join(this.#directory, segmentFileName(oldest)))
     this.#segments.shift()
-    this.#fileSystem.removeSync(path.join(this.#directory, segmentFileName(oldest)))
     const more = (this.#segments[1] ?? Number.POSITIVE_INFINITY) <= this.#firstLsn
     if (!more) this.#fileSystem.syncDirectorySync(this.#directory)
     return true

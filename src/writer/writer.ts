@@ -1,4 +1,4 @@
-import { toErrorRecord } from '../errors.js'
+import { isDiskFull, toErrorRecord } from '../errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { monotonicMs } from '../ring/clock.js'
 import type { RingConsumer } from '../ring/consumer.js'
@@ -97,7 +97,7 @@ export class Writer {
     if (this.#stopped !== 'no') return
     try {
       this.#segments.trimZeros()
-      this.#note(true)
+      this.#noteProgress(true)
       this.#marks.sync()
       this.#segments.close()
       this.#marks.close()
@@ -147,7 +147,8 @@ export class Writer {
 
   /** Does one step of a trim. Returns whether there was one to do. */
   #trim(): boolean {
-    const done = this.#trimmer.step(this.#ring.trimTarget, (firstLsn) => this.#noteTrim(firstLsn))
+    const request = this.#ring.trims
+    const done = this.#trimmer.step(request, this.#ring.trimTarget, (firstLsn) => this.#noteTrim(firstLsn))
     if (done !== undefined && done !== 'more') this.#send(done)
     return done !== undefined
   }
@@ -265,22 +266,30 @@ export class Writer {
   /** Reports what is durable now, and then notes the mark: it is true, and nobody has to wait for it. */
   #progressed(figures: BatchReport | undefined): void {
     this.#report(figures)
-    this.#note(false)
+    this.#noteProgress(false)
     if (this.#zerosPay) this.#segments.prepareNext()
   }
 
-  #note(closed: boolean, firstLsn = this.#trimmer.firstLsn): void {
-    this.#marks.note({
-      durableLsn: this.#durableLsn,
-      firstLsn,
-      ...this.#durableEnd,
-      closed,
-    })
+  /** Notes the mark. Where the disk is full, which even overwriting can be told, the mark before it stays, and is true. */
+  #noteProgress(closed: boolean): void {
+    try {
+      this.#note(closed, this.#trimmer.firstLsn)
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+    }
   }
 
   #noteTrim(firstLsn: number): void {
     this.#note(false, firstLsn)
-    this.#marks.sync()
+    try {
+      this.#marks.sync()
+    } catch (error) {
+      throw new FailedSync(error)
+    }
+  }
+
+  #note(closed: boolean, firstLsn: number): void {
+    this.#marks.note({ durableLsn: this.#durableLsn, firstLsn, ...this.#durableEnd, closed })
   }
 
   /** Zero-fills the active segment a little further, while nothing else is to be done. Returns whether it did. */

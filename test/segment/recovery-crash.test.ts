@@ -133,7 +133,7 @@ test('after a power cut in recovery nothing is lost that was durable, whatever t
 test('recovery syncs what it changes before it goes on', (t) => {
   const { fs } = memoryLog(LAST_SEGMENT_UNMARKED, (log) => {
     flip(segmentOf(log, 2).bytes, frameOf(segmentOf(log, 2), 2).offset + 60)
-    log.files.set('left.tmp', Buffer.from('half'))
+    log.files.set('prepared-7.tmp', Buffer.from('half'))
   })
   const calls: MutatingCall[] = []
   t.false(crashesAt(fs, Number.POSITIVE_INFINITY, calls))

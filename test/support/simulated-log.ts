@@ -39,8 +39,8 @@ export async function openSimulated(
 /** As {@link openSimulated}, with one record in it: what comes next goes into a segment that is there. */
 export async function openBegun(options: LogOptions = {}, fileSystem?: SimulatedFileSystem): Promise<SimulatedLog> {
   const opened = await openSimulated(options, fileSystem)
-  await opened.log.append('the first', { ack: 'written' })
-  await opened.log.flush()
+  const { log } = opened
+  await Promise.all([log.append('the first', { ack: 'written' }), log.flush()])
   return opened
 }
 
