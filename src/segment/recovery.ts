@@ -12,7 +12,7 @@ import { Quarantine } from './quarantine.js'
 import type { RecoveredActive, RecoveredLog } from './recovered-log.js'
 import type { RecoveryReport, TornTail } from './recovery-report.js'
 import { SEGMENT_HEAD_BYTES } from './segment-head.js'
-import { finishSeal, rewriteFramesAbove, sealBehindFrames } from './tail-mending.js'
+import { finishSeal, publishAnew, rewriteFramesAbove, sealBehindFrames } from './tail-mending.js'
 
 /*
  * Let E be the LSN after the last valid one, and M the highest mark in any valid evidence: the mark file; the headers of
@@ -38,7 +38,8 @@ import { finishSeal, rewriteFramesAbove, sealBehindFrames } from './tail-mending
  * Then, in this order, and each step harmless when done again after a crash:
  *
  *    1. keep aside what is cut;
- *    2. write the frames above M again, the same bytes, and sync: only now may anyone read them;
+ *    2. write the frames above M again, the same bytes, and sync: only now may anyone read them; where that is all that
+ *       the last segment has, nothing says that its name is durable: a copy takes it first;
  *    3. where anything was cut: truncate to E, write the footer, sync; finish a seal that was begun;
  *    4. sync the directory;
  *    5. note the mark E - 1, and sync it;
@@ -116,6 +117,7 @@ class Recovery {
   /** Step 2. Returns how many records were written again. */
   #rewrite({ tail, highestMark }: LogJudgement): number {
     if (tail === undefined) return 0
+    if (isUnmarked(tail, highestMark)) publishAnew(this.#fs, this.#directory, tail)
     return rewriteFramesAbove(this.#fs, this.#directory, tail, highestMark, this.#window)
   }
 
@@ -173,7 +175,7 @@ class Recovery {
     markSequence: number,
     found: Pick<RecoveryReport, 'rewrittenRecords' | 'torn' | 'removedFiles' | 'bytesRead' | 'cleanShutdown'>,
   ): RecoveredLog {
-    const { logId, firstLsn, nextLsn, kept, tail } = judgement
+    const { logId, firstLsn, nextLsn, kept, tail, highestMark } = judgement
     const lastLsn = nextLsn - 1
     return {
       logId,
@@ -182,7 +184,7 @@ class Recovery {
       lastLsn,
       lastTimestampMs: tail?.scan.lastTimestampMs ?? 0,
       segments: kept.map((head) => head.firstLsn),
-      active: tail === undefined || sealed ? undefined : activeFrom(tail),
+      active: tail === undefined || sealed ? undefined : activeFrom(tail, highestMark),
       previous: { lastLsn, endOffset: tail?.scan.endOffset ?? 0 },
       report: {
         ...found,
@@ -218,12 +220,19 @@ function keepWhole(quarantine: Quarantine, { head, scan }: ScannedSegment): Torn
   return { segment: head.name, offset: 0, bytes, keptIn, reason: `no valid frame at ${scan.endOffset}: ${why}` }
 }
 
-function activeFrom({ head, scan }: ScannedSegment): RecoveredActive {
+/** Whether no mark says that anything in this segment was ever durable. */
+function isUnmarked({ head }: ScannedSegment, highestMark: number): boolean {
+  return highestMark < head.firstLsn
+}
+
+function activeFrom(tail: ScannedSegment, highestMark: number): RecoveredActive {
+  const { head, scan } = tail
   return {
     firstLsn: head.firstLsn,
     nonce: head.header.nonce,
     endOffset: scan.endOffset,
-    fileBytes: head.fileBytes,
+    // A copy has no zeros behind its frames.
+    fileBytes: isUnmarked(tail, highestMark) ? scan.endOffset : head.fileBytes,
     frameCount: scan.frameCount,
     firstTimestampMs: scan.firstTimestampMs,
     index: scan.index,

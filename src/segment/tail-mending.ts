@@ -1,13 +1,15 @@
 import { join } from 'node:path'
 import { SluiceError } from '../errors.js'
 import { checksum } from '../format/checksum.js'
+import { TEMPORARY_SUFFIX } from '../format/file-names.js'
 import { encodeSegmentFooter, type SegmentFooter } from '../format/segment-footer.js'
 import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { type FileWindow, WINDOW_BYTES } from './file-window.js'
 import { FrameScan } from './frame-scan.js'
+import { removeIfThere } from './log-folder.js'
 import type { ScannedSegment } from './log-judgement.js'
-import { writeFully } from './transfer.js'
+import { readFully, writeFully } from './transfer.js'
 
 /**
  * Writes every frame above the mark once more, the same bytes in the same place, and syncs. What a crashed process wrote
@@ -40,6 +42,37 @@ export function rewriteFramesAbove(
   } finally {
     fs.closeSync(fd)
   }
+}
+
+/**
+ * Puts a copy of a segment, up to the end of its frames, in its place. The segment was given its name shortly before a
+ * crash, and a sync of the directory may have failed since: as with data, a sync that succeeds now proves nothing about
+ * a name that was not written anew. The copy is durable before it takes the name; the name is once the directory is
+ * synced. A segment that nobody was told of is short: as a rule one batch.
+ */
+export function publishAnew(fs: FileSystem, directory: string, { head, scan }: ScannedSegment): void {
+  const path = join(directory, head.name)
+  const temporary = path + TEMPORARY_SUFFIX
+  removeIfThere(fs, temporary)
+  const buffer = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, scan.endOffset))
+  const from = fs.openSync(path, 'read')
+  try {
+    const to = fs.openSync(temporary, 'create')
+    try {
+      for (let done = 0; done < scan.endOffset; ) {
+        const bytes = readFully(fs, from, buffer, 0, Math.min(buffer.length, scan.endOffset - done), done)
+        if (bytes === 0) throw cutMeanwhile(head.name, done)
+        writeFully(fs, to, buffer, 0, bytes, done)
+        done += bytes
+      }
+      fs.datasyncSync(to)
+    } finally {
+      fs.closeSync(to)
+    }
+  } finally {
+    fs.closeSync(from)
+  }
+  fs.renameSync(temporary, path)
 }
 
 /**
@@ -136,4 +169,9 @@ function changedMeanwhile(name: string, again: FrameScan): SluiceError {
   const offset = again.endOffset
   const message = `segment ${name}, offset ${offset}: a frame that was valid a moment ago reads differently now`
   return new SluiceError('SLUICE_CORRUPT', message, { segment: name, offset, firstLsn: again.nextLsn })
+}
+
+function cutMeanwhile(name: string, offset: number): SluiceError {
+  const message = `segment ${name}, offset ${offset}: the file ends here, and had more a moment ago`
+  return new SluiceError('SLUICE_CORRUPT', message, { segment: name, offset })
 }
