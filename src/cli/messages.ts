@@ -30,7 +30,8 @@ export class Messages {
   /** Shows something until the next thing is said or shown: only on a terminal. */
   show(line: string): void {
     if (!this.isTerminal || (line === '' && this.#shownWidth === 0)) return
-    const text = line.slice(0, Math.max(0, (this.#stream.columns ?? 80) - 1))
+    // A terminal that doesn't know its width says 0.
+    const text = line.slice(0, (this.#stream.columns || 80) - 1)
     // Blanks, rather than a terminal's command for it, wipe what was longer: they work everywhere.
     this.#stream.write(`\r${text.padEnd(this.#shownWidth)}${text === '' ? '\r' : ''}`)
     this.#shownWidth = text.length

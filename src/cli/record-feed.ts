@@ -1,4 +1,8 @@
-import type { Log } from '../log/contract.js'
+import type { EventEmitter } from 'eventemitter3'
+import type { Log, LogEvents } from '../log/contract.js'
+
+/** What a feed needs of a log. */
+export type FedLog = EventEmitter<LogEvents> & Pick<Log, 'appendMany'>
 
 /** A frame's worth of records: what one flipped bit can cost, and what is read to find a single record. */
 const FRAME_BYTES = 64 * 1024
@@ -14,7 +18,7 @@ const RECORD_COST_BYTES = 32
  * written. So nothing waits inside the log, and the feed stops on the very event that tells of it.
  */
 export class RecordFeed {
-  readonly #log: Log
+  readonly #log: FedLog
   #frame: Buffer[] = []
   #frameBytes = 0
   #inFlightBytes = 0
@@ -25,7 +29,7 @@ export class RecordFeed {
   #latch: Error | undefined
   #settled: () => void = () => {}
 
-  constructor(log: Log) {
+  constructor(log: FedLog) {
     this.#log = log
     log.on('rollback', () => {
       this.#stopped = true

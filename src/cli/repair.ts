@@ -13,6 +13,9 @@ Makes a damaged log one that opens again, and gives up what can't be kept: the l
 log's beginning on stays, without a gap. What is cut off is kept in DIR/quarantine. LSNs that are lost will be given to
 new records. A log without damage is left alone: a torn tail is none, opening the log deals with it.
 
+Records behind the damage go, too. Most of them can be read as long as the log is not repaired: sluice cat --from N,
+where N is the LSN behind the damage that verify names.
+
 Without --yes it says what it would do, and which LSNs would be lost, and asks; where there is no terminal to ask on, it
 exits with 2. It holds the log's lock meanwhile.
 
@@ -22,6 +25,7 @@ Options:
 
 Examples:
   sluice repair /var/lib/app/log
+  sluice cat --from 6609 /var/lib/app/log > rescued.txt
   sluice repair --yes /var/lib/app/log && sluice verify /var/lib/app/log
 `
 

@@ -32,10 +32,21 @@ const nodeFolders: FolderCalls = {
   },
 }
 
-/** The absolute path of a directory that a caller names. Throws `SLUICE_INVALID_ARGUMENT` for what is no path. */
+/**
+ * The absolute path of a directory that a caller names. Throws `SLUICE_INVALID_ARGUMENT` for what is no path, and for a
+ * relative one where the working directory is not there any more.
+ */
 export function absoluteFolder(directory: string): string {
-  if (typeof directory === 'string' && directory !== '' && !directory.includes('\0')) return resolve(directory)
-  throw new SluiceError('SLUICE_INVALID_ARGUMENT', `directory must be a path, not ${shown(directory)}`)
+  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
+    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `directory must be a path, not ${shown(directory)}`)
+  }
+  try {
+    return resolve(directory)
+  } catch (cause) {
+    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `${directory} lies in no folder: there is none to work in`, {
+      cause,
+    })
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
-import { resolve } from 'node:path'
 import { SluiceError, shown } from '../errors.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { absoluteFolder } from '../fs/folder-path.js'
 import { nodeFileSystem } from '../fs/node-file-system.js'
 import type { FollowOptions, LogReader, LogRecord, ReadOptions } from './contract.js'
 import { MarkView } from './mark-view.js'
@@ -24,10 +24,8 @@ export interface LogReaderOptions {
  * An active `follow` reads the mark file every 2 to 50 ms, and keeps the process alive until it is ended.
  */
 export async function openLogReader(directory: string, options: LogReaderOptions = {}): Promise<LogReader> {
-  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `directory must be a path, not ${shown(directory)}`)
-  }
-  return new MarkedLogReader(await MarkView.open(checkedFileSystem(options), resolve(directory)))
+  const root = absoluteFolder(directory)
+  return new MarkedLogReader(await MarkView.open(checkedFileSystem(options), root))
 }
 
 /** See {@link LogReader}. */

@@ -1,5 +1,4 @@
-import path from 'node:path'
-import { SluiceError, shown } from '../errors.js'
+import { absoluteFolder } from '../fs/folder-path.js'
 import { nodeFileSystem } from '../fs/node-file-system.js'
 import { Figures } from '../observe/figures.js'
 import { resolveTuning } from '../options.js'
@@ -25,12 +24,8 @@ export function openLog(directory: string, options: LogOptions = {}): Promise<Lo
 
 /** As {@link openLog}, with figures of the caller's: only for measuring what figures cost. */
 export function openLogWithFigures(directory: string, options: LogOptions, figures: Figures): Promise<Log> {
-  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-    const message = `directory must be the path of a folder, not ${shown(directory)}`
-    throw new SluiceError('SLUICE_INVALID_ARGUMENT', message)
-  }
+  const root = absoluteFolder(directory)
   const tuning = resolveTuning(options)
-  const root = path.resolve(directory)
   const fileSystem = options.fileSystem ?? nodeFileSystem
   return open()
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { systemCode } from '../errors.js'
-import { firstLsnOfName, QUARANTINE_DIRECTORY, TEMPORARY_SUFFIX } from '../format/file-names.js'
+import { firstLsnOfName, isTemporaryName, QUARANTINE_DIRECTORY } from '../format/file-names.js'
 import type { FileSystem } from '../fs/file-system.js'
 
 /** The names in a log's folder that mean something. */
@@ -22,11 +22,11 @@ export function listLogFolder(fs: FileSystem, directory: string): LogFolder {
     const firstLsn = firstLsnOfName(name)
     if (firstLsn !== undefined) segments.push(firstLsn)
   }
-  const temporaries = [...names, ...quarantined.map((name) => `${QUARANTINE_DIRECTORY}/${name}`)].filter(isTemporary)
+  const leftInQuarantine = quarantined.filter(isTemporaryName).map((name) => `${QUARANTINE_DIRECTORY}/${name}`)
   return {
     segments: segments.sort((one, other) => one - other),
-    temporaries: temporaries.sort(),
-    quarantined: quarantined.filter((name) => !isTemporary(name)).sort(),
+    temporaries: [...names.filter(isTemporaryName), ...leftInQuarantine].sort(),
+    quarantined: quarantined.filter((name) => !isTemporaryName(name)).sort(),
   }
 }
 
@@ -37,10 +37,6 @@ export function removeIfThere(fs: FileSystem, path: string): void {
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error
   }
-}
-
-function isTemporary(name: string): boolean {
-  return name.endsWith(TEMPORARY_SUFFIX)
 }
 
 function listIfThere(fs: FileSystem, directory: string): string[] {

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { isDiskFull } from '../errors.js'
 import { readUint64 } from '../format/checksum.js'
-import { TEMPORARY_SUFFIX } from '../format/file-names.js'
+import { PREPARED_PREFIX, TEMPORARY_SUFFIX } from '../format/file-names.js'
 import { sealFrame } from '../format/frame.js'
 import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
 import type { FileSystem } from '../fs/file-system.js'
@@ -178,7 +178,7 @@ export class RotatingSegments {
     const { segmentBytes, directory } = this.#start
     if (this.#preparation !== undefined || segmentBytes < PREPARE_FROM_SEGMENT_BYTES) return
     if (this.#active === undefined || this.#active.offset < segmentBytes / 2) return
-    const name = `prepared-${++this.#preparations}${TEMPORARY_SUFFIX}`
+    const name = `${PREPARED_PREFIX}${++this.#preparations}${TEMPORARY_SUFFIX}`
     const preparation = new Preparation(this.#fileSystem, path.join(directory, name), segmentBytes)
     this.#preparation = preparation
     this.#underWay.add(preparation)

@@ -6,7 +6,7 @@ import { counted, shownBytes, shownDuration, shownRate, shownTime } from '../../
 /** Standard error as far as messages use it. */
 class Screen extends Writable {
   readonly isTTY: boolean
-  readonly columns = 20
+  columns = 20
   text = ''
 
   constructor(isTTY: boolean) {
@@ -38,6 +38,9 @@ test('what is shown never takes more than a line', (t) => {
   const { messages, screen } = messagesOn(true)
   messages.show('x'.repeat(100))
   t.is(screen.text.length, 20)
+  screen.columns = 0
+  messages.show('y'.repeat(100))
+  t.is(screen.text.length, 20 + 80)
 })
 
 test('elsewhere nothing is shown, and there are no control characters', (t) => {

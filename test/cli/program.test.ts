@@ -85,6 +85,12 @@ test.serial(refuses, ['append', '--flush', 'sometimes', 'D'], /--flush must be b
 test.serial(refuses, ['append', '--segment-bytes', '5MB', 'D'], /--segment-bytes must be .*"5MB"/)
 test.serial(refuses, ['append', '--segment-bytes', '5', 'D'], /^sluice: SLUICE_INVALID_OPTION: segmentBytes/)
 
+test.serial('the built file can be executed by itself', async (t) => {
+  const { exit, stdout } = await shell(t, 'exec "$1" --version', [])
+  t.is(exit, 0)
+  t.regex(stdout.toString(), /^\d+\.\d+\.\d+\n$/)
+})
+
 test.serial('errors are one line, whatever a path holds', async (t) => {
   const directory = join(temporaryDirectory(t), 'a\n\u001b[31mb')
   const { exit, stderr } = await sluice(t, ['cat', directory])

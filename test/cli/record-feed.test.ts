@@ -1,7 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { RecordFeed } from '../../src/cli/record-feed.js'
+import { EventEmitter } from 'eventemitter3'
+import { type FedLog, RecordFeed } from '../../src/cli/record-feed.js'
 import { SluiceError } from '../../src/errors.js'
-import type { Log } from '../../src/log/contract.js'
+import type { Log, LogEvents } from '../../src/log/contract.js'
 import { openLog } from '../../src/log/open-log.js'
 import { SimulatedFileSystem } from '../../src/testing/simulated-file-system.js'
 
@@ -90,4 +92,45 @@ test('a log that latches itself with nothing in flight ends the feed', async (t)
   await t.throwsAsync(log.flush())
   const error = await t.throwsAsync(feed.put([record(2)]), { instanceOf: SluiceError })
   t.is(error?.code, 'SLUICE_FAILED')
+})
+
+/** A log whose appends are settled by hand. */
+class ManualLog extends EventEmitter<LogEvents> implements FedLog {
+  readonly appends: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
+
+  appendMany(): Promise<{ readonly first: number; readonly last: number }> {
+    return new Promise((resolve, reject) => {
+      this.appends.push({ resolve: () => resolve({ first: 1, last: 1 }), reject })
+    })
+  }
+}
+
+test('between a rollback and the first rejection nothing is appended', async (t) => {
+  const log = new ManualLog()
+  const feed = new RecordFeed(log)
+  const put = feed.put(records(30_000))
+  await nextTurn()
+  const appended = log.appends.length
+  t.true(appended > 1)
+  log.emit('rollback', 0)
+  // There is room now.
+  for (const append of log.appends.slice(0, -1)) append.resolve()
+  await nextTurn()
+  t.is(log.appends.length, appended)
+  const full = new Error('the disk is full')
+  log.appends.at(-1)?.reject(full)
+  await t.throwsAsync(put, { is: full })
+  t.is(log.appends.length, appended)
+})
+
+test('what fails first is what is told, though the log says later that it is latched', async (t) => {
+  const log = new ManualLog()
+  const feed = new RecordFeed(log)
+  await feed.put(records(100))
+  const drained = feed.drain()
+  log.emit('failed', new SluiceError('SLUICE_FAILED', 'latched'))
+  const [first, ...later] = log.appends.map((append, index) => ({ append, error: new Error(`append ${index}`) }))
+  first?.append.reject(first.error)
+  for (const { append, error } of later) append.reject(error)
+  await t.throwsAsync(drained, { message: 'append 0' })
 })

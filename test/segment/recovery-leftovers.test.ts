@@ -6,9 +6,9 @@ import { SEGMENT_HEADER_BYTES } from '../../src/format/segment-header.js'
 import { MarkFile } from '../../src/segment/mark-file.js'
 import { recover } from '../../src/segment/recovery.js'
 import { LOG_ID, type LogPlan } from '../support/build-log.js'
-import { THREE_SEGMENTS } from '../support/log-plans.js'
+import { LAST_SEGMENT_UNMARKED, THREE_SEGMENTS } from '../support/log-plans.js'
 import { MemoryFileSystem } from '../support/memory-file-system.js'
-import { DIRECTORY, flip, memoryLog, segmentOf } from '../support/memory-log.js'
+import { DIRECTORY, flip, memoryLog, replaceFile, segmentOf } from '../support/memory-log.js'
 
 test('trimmed: segments wholly below the trim mark are removed', (t) => {
   const { fs, built } = memoryLog({ ...THREE_SEGMENTS, mark: { firstLsn: 7 } })
@@ -55,6 +55,24 @@ test('trimmed: damage in a last segment is not excused while anything above the 
   const { fs } = memoryLog(plan, (log) => flip(segmentOf(log, 0).bytes, SEGMENT_HEADER_BYTES + 60))
   const error = t.throws(() => recover(fs, DIRECTORY), { instanceOf: SluiceError })
   t.like(error, { code: 'SLUICE_CORRUPT', firstLsn: 1, lastLsn: 3 })
+})
+
+test('trimmed: what was trimmed was durable, whatever else the mark file says', (t) => {
+  const frames = ['one', 'two', 'three'].map((record) => ({ records: [record], mark: 0 }))
+  const plan: LogPlan = { segments: [{ frames }], mark: { firstLsn: 3, durableLsn: 0 } }
+  const { fs } = memoryLog(plan, (log) => flip(segmentOf(log, 0).bytes, SEGMENT_HEADER_BYTES + 64 + 60))
+  const error = t.throws(() => recover(fs, DIRECTORY), { instanceOf: SluiceError })
+  t.like(error, { code: 'SLUICE_CORRUPT', firstLsn: 2, lastLsn: 2 })
+})
+
+test('no mark file: a header says that all before it is durable', (t) => {
+  const { fs, built } = memoryLog({ ...LAST_SEGMENT_UNMARKED, mark: undefined }, (log) => {
+    replaceFile(log, segmentOf(log, 2), segmentOf(log, 2).bytes.subarray(0, SEGMENT_HEADER_BYTES))
+  })
+  const { lastLsn, report } = recover(fs, DIRECTORY)
+  t.is(lastLsn, 6)
+  t.is(report.torn?.segment, segmentOf(built, 2).name)
+  t.is(report.rewrittenRecords, 0)
 })
 
 test('no mark file: the marks in the segments are the evidence', (t) => {

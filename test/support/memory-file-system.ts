@@ -26,8 +26,9 @@ export type MutatingCall =
   | 'syncDirectory'
 
 /**
- * A file system in memory, for tests of what is on disk: quick to fill, to copy and to look at. It keeps what was synced
- * apart from what was only written, and can fail any call.
+ * A file system in memory, for tests of what is on disk: quick enough to fill, spoil and recover a log at every single
+ * byte. It keeps what was synced apart from what was only written, and can fail any call. Of what was not synced
+ * nothing survives its power cuts; where some of it has to, tests use the `SimulatedFileSystem`.
  */
 export class MemoryFileSystem implements FileSystem {
   /** Called before each call that changes something; what it throws is the call's outcome. */

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { TestFn } from 'ava'
 
 /**
@@ -23,4 +25,12 @@ export function missingTool(command: string, ...args: readonly string[]): string
 /** Why nothing can be done here that only root may do: `undefined` for root. */
 export function missingRoot(): string | undefined {
   return process.getuid?.() === 0 ? undefined : 'it takes root'
+}
+
+/** Why a process of another user can't run what is compiled here: `undefined` where it can. */
+export function missingAccess(): string | undefined {
+  for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) return `other users may not enter ${folder}`
+  }
+  return undefined
 }

@@ -1,0 +1,111 @@
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { SluiceError } from '../../src/errors.js'
+import { readMarkFile } from '../../src/format/mark.js'
+import { nodeFileSystem } from '../../src/fs/node-file-system.js'
+import { openLog } from '../../src/log/open-log.js'
+import { verifyLog } from '../../src/segment/verify.js'
+import { AcknowledgedLog } from '../support/acknowledged-log.js'
+import { FixtureProcess } from '../support/fixture-process.js'
+import { random } from '../support/random.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+
+const isSegment = (name: string): boolean => name.endsWith('.seg')
+
+/** Copies as docs/DURABILITY.md says: the mark first, then the segments in ascending order. */
+function copyOnce(from: string, to: string): void {
+  copyFileSync(join(from, 'mark'), join(to, 'mark'))
+  for (const name of readdirSync(from).filter(isSegment).sort()) copyFileSync(join(from, name), join(to, name))
+}
+
+test('a copy of a live log has all that was durable when the copy began', async (t) => {
+  const { below, seed } = random()
+  t.log(`seed ${seed}`)
+  const directory = temporaryDirectory(t)
+  const appender = new FixtureProcess(t, 'appender', [directory, `${below(2 ** 32)}`, 'batch', 'keep'])
+  const heard = new AcknowledgedLog()
+  const tries: number[] = []
+  for (let copy = 1; copy <= 6; copy++) {
+    for (let acknowledgements = 200; acknowledgements > 0; ) {
+      const line = (await appender.line()) ?? ''
+      heard.hear(line)
+      if (line.startsWith('acked')) acknowledgements--
+    }
+    const durableLsn = heard.ackedLsn
+    const to = temporaryDirectory(t)
+    let attempts = 1
+    for (copyOnce(directory, to); !verifyLog(nodeFileSystem, to).ok && attempts < 100; attempts++) {
+      copyOnce(directory, to)
+    }
+    tries.push(attempts)
+    await copyHolds(t, to, durableLsn, heard, appender)
+  }
+  t.log(`each copied again until nothing was caught in the middle of being written: ${tries.join(', ')} times`)
+  appender.tell('stop')
+  t.is((await appender.end()).code, 0)
+})
+
+/** Asserts that the copy opens, and has what was sent, up to some LSN that is not below this one. */
+async function copyHolds(
+  t: ExecutionContext,
+  copy: string,
+  durableLsn: number,
+  heard: AcknowledgedLog,
+  appender: FixtureProcess,
+): Promise<void> {
+  const log = await openLog(copy)
+  t.true(log.durableLsn >= durableLsn, `${log.durableLsn} is there, and ${durableLsn} was durable`)
+  // All of it was said before it was appended.
+  while (heard.sentLsn < log.durableLsn) heard.hear((await appender.line()) ?? '')
+  const expected = heard.records(1)
+  for await (const { lsn, data } of log.read()) {
+    const { value } = expected.next()
+    if (value?.lsn !== lsn || !data.equals(value.data)) return t.fail(`LSN ${lsn} is not what was sent`)
+  }
+  await log.close()
+}
+
+test('a segment that is caught in the middle of being written is found out, and copied again', async (t) => {
+  const directory = temporaryDirectory(t)
+  const copy = join(temporaryDirectory(t), 'copy')
+  mkdirSync(copy)
+  const log = await openLog(directory)
+  const texts = ['durable when the copy began', 'written while it was read', 'and one more']
+  t.is(await log.append(texts[0] ?? ''), 1)
+  copyFileSync(join(directory, 'mark'), join(copy, 'mark'))
+  const [segment = ''] = readdirSync(directory).filter(isSegment)
+  const path = join(directory, segment)
+  // What a program reads that copies in pieces: the first piece ends in the middle of what is written before the next.
+  const mark = readMarkFile(readFileSync(join(copy, 'mark')))
+  const endOffset = mark.kind === 'valid' ? mark.mark.endOffset : 0
+  const firstPiece = readFileSync(path).subarray(0, endOffset + 16)
+  t.deepEqual([await log.append(texts[1] ?? ''), await log.append(texts[2] ?? '')], [2, 3])
+  writeFileSync(join(copy, segment), Buffer.concat([firstPiece, readFileSync(path).subarray(firstPiece.length)]))
+  const { ok, findings, lastLsn } = verifyLog(nodeFileSystem, copy)
+  t.like({ ok, lastLsn }, { ok: false, lastLsn: 1 })
+  t.like(findings, [{ kind: 'corrupt', segment, firstLsn: 2, lastLsn: 2 }])
+  await t.throwsAsync(openLog(copy), { instanceOf: SluiceError, code: 'SLUICE_CORRUPT' })
+  copyOnce(directory, copy)
+  t.true(verifyLog(nodeFileSystem, copy).ok)
+  const opened = await openLog(copy)
+  const found: string[] = []
+  for await (const { data } of opened.read()) found.push(data.toString())
+  t.deepEqual(found, texts)
+  await opened.close()
+  await log.close()
+})
+
+test('segments that are copied before the mark are found to be too few', async (t) => {
+  const directory = temporaryDirectory(t)
+  const copy = temporaryDirectory(t)
+  const log = await openLog(directory)
+  await log.append('in the copied segment')
+  const [segment = ''] = readdirSync(directory).filter(isSegment)
+  copyFileSync(join(directory, segment), join(copy, segment))
+  await log.append('in the mark alone')
+  await log.close()
+  copyFileSync(join(directory, 'mark'), join(copy, 'mark'))
+  const error = await t.throwsAsync(openLog(copy), { instanceOf: SluiceError, code: 'SLUICE_CORRUPT' })
+  t.like(error, { segment, firstLsn: 2, lastLsn: 2 })
+})
