@@ -1,30 +1,11 @@
 import test from 'ava'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
+import { GatedWrites } from '../support/gated-writes.js'
 import { callsOf, DIRECTORY, openBegun, openPaths, quiet, rejects, SEGMENT, textsOf } from '../support/simulated-log.js'
 
 const MIB = 1024 * 1024
 const PREPARED = /prepared-\d+\.tmp$/
 const PIECE = 'p'.repeat(60_000)
-
-/** Lets background writes wait until the test lets them go on. */
-class GatedWrites extends SimulatedFileSystem {
-  readonly #open: (() => void)[] = []
-  #gated = true
-
-  override async write(...given: Parameters<SimulatedFileSystem['write']>): Promise<number> {
-    if (this.#gated) await new Promise<void>((resolve) => this.#open.push(resolve))
-    return super.write(...given)
-  }
-
-  get waiting(): number {
-    return this.#open.length
-  }
-
-  letGo(): void {
-    this.#gated = false
-    for (const open of this.#open.splice(0)) open()
-  }
-}
 
 test('zeros that don’t fit are dropped again, and their room is the appends’', async (t) => {
   const fileSystem = new SimulatedFileSystem({ capacityBytes: 100 * 1024 })
