@@ -186,11 +186,11 @@ function batchBounds(value: unknown, flush: FlushPolicy, maxPendingBytes: number
       refuse(`batch.${named} is impossible beside flush: 'immediate': a batch is one append there`)
     }
   }
-  const delay = given['maxDelayMs']
+  const { maxDelayMs: delay = 0 } = given
   return {
     maxRecords: integer('batch.maxRecords', given['maxRecords'], 1, 1_048_576, 65_536),
     maxBytes: integer('batch.maxBytes', given['maxBytes'], 1, maxPendingBytes, Math.min(8 * MIB, maxPendingBytes)),
-    maxDelayMs: delay === 'adaptive' ? delay : milliseconds('batch.maxDelayMs', delay ?? 0, 0, 60_000),
+    maxDelayMs: delay === 'adaptive' ? delay : milliseconds('batch.maxDelayMs', delay, 0, 60_000),
   }
 }
 

@@ -9,6 +9,8 @@ type AnyListener = (...values: readonly unknown[]) => void
  */
 export class GuardedEmitter<Events extends EventEmitter.ValidEventTypes> extends EventEmitter<Events> {
   readonly #guards = new WeakMap<object, AnyListener>()
+  /** Which listener each guard is for. */
+  readonly #guarded = new WeakMap<object, object>()
 
   override on<Name extends EventEmitter.EventNames<Events>>(
     event: Name,
@@ -52,9 +54,20 @@ export class GuardedEmitter<Events extends EventEmitter.ValidEventTypes> extends
     return this.off(event, listener, context, once)
   }
 
+  override listeners<Name extends EventEmitter.EventNames<Events>>(
+    event: Name,
+  ): EventEmitter.EventListener<Events, Name>[] {
+    return super.listeners(event).map((guard) => {
+      // What a guard was made for is a listener of the same event.
+      return (this.#guarded.get(guard) ?? guard) as EventEmitter.EventListener<Events, Name>
+    })
+  }
+
   // One guard a listener, so that `off` finds it again.
   #guard<Guarded extends object>(listener: Guarded): Guarded {
-    const call = listener as unknown as AnyListener // A listener is a function; which one, is the emitter's to check.
+    // What is no function, the emitter refuses. A guard comes from itself: it takes a `once` out when it is called.
+    if (typeof listener !== 'function' || this.#guarded.has(listener)) return listener
+    const call = listener as unknown as AnyListener // It was just found to be a function.
     const guard =
       this.#guards.get(listener) ??
       function guard(this: unknown, ...values: readonly unknown[]): void {
@@ -67,6 +80,7 @@ export class GuardedEmitter<Events extends EventEmitter.ValidEventTypes> extends
         }
       }
     this.#guards.set(listener, guard)
+    this.#guarded.set(guard, listener)
     return guard as unknown as Guarded // It takes what the listener takes, and hands it on.
   }
 }

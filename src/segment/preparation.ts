@@ -84,7 +84,10 @@ export class Preparation {
     let done = 0
     for (let slice = 1; done < this.#bytes && !this.#abandoned; slice++) {
       const length = Math.min(SLICE_BYTES, this.#bytes - done)
-      done += await this.#fileSystem.write(fd, zeros, 0, length, done)
+      const written = await this.#fileSystem.write(fd, zeros, 0, length, done)
+      // A regular file never takes 0 bytes of more than 0: looping on it could last for ever.
+      if (written <= 0) throw new Error(`a write took ${written} of ${length} bytes`)
+      done += written
       if (slice % SLICES_PER_SYNC === 0 || done === this.#bytes) await this.#fileSystem.datasync(fd)
     }
   }

@@ -40,7 +40,8 @@ export class Quarantine {
     const source = this.#fs.openSync(join(this.#logDirectory, segment), 'read')
     try {
       const path = this.#freeOrSame(segment, from, source, to)
-      if (this.#bytesOf(path) === undefined) this.#copy(source, from, to, path)
+      // The same bytes once more where they are there already: an earlier attempt may have failed to sync their name.
+      this.#copy(source, from, to, path)
       this.#fs.syncDirectorySync(this.#directory)
       return path
     } finally {
@@ -66,10 +67,27 @@ export class Quarantine {
     // A power cut can leave a file that was moved under both names: then only the old one is still to go.
     if (this.#bytesOf(path) === undefined) this.#fs.renameSync(from, path)
     else this.#fs.removeSync(from)
-    // The new entry first: between the two syncs the file may have two names, but never none.
-    this.#fs.syncDirectorySync(this.#directory)
-    this.#fs.syncDirectorySync(this.#logDirectory)
+    try {
+      // The new entry first: between the two syncs the file may have two names, but never none.
+      this.#fs.syncDirectorySync(this.#directory)
+      this.#fs.syncDirectorySync(this.#logDirectory)
+    } catch (error) {
+      this.#moveBack(path, from)
+      throw error
+    }
     return path
+  }
+
+  /**
+   * After a sync that failed no later one makes the move durable, and a power cut could bring the file back into the log.
+   * So it goes back now, and the next attempt moves it anew.
+   */
+  #moveBack(path: string, to: string): void {
+    try {
+      this.#fs.renameSync(path, to)
+    } catch {
+      // The sync's error is the one to be told; where the file stays, the next attempt has nothing left to move.
+    }
   }
 
   /** Where {@link move} would put this file. */

@@ -7,7 +7,7 @@ import { FileWindow } from './file-window.js'
 import { withSystemErrors } from './io-error.js'
 import { type LogFolder, listLogFolder, removeIfThere } from './log-folder.js'
 import { judgeLog, type LogJudgement, type ScannedSegment } from './log-judgement.js'
-import { MarkFile } from './mark-file.js'
+import { MarkFile, type MarkFileContent } from './mark-file.js'
 import { Quarantine } from './quarantine.js'
 import type { RecoveredActive, RecoveredLog } from './recovered-log.js'
 import type { RecoveryReport, TornTail } from './recovery-report.js'
@@ -32,7 +32,8 @@ import { finishSeal, publishAnew, rewriteFramesAbove, sealBehindFrames } from '.
  *    a gap, an overlap, a foreign log id, a name      corrupt, unless wholly below the durable trim mark: then removed
  *    that contradicts its header, a missing successor
  *    no valid mark file, but segments                 the marks in the segments are the evidence; made anew
- *    no valid mark file, no segment                   a new log; but corrupt where there is a damaged mark file
+ *    no mark file, or an untouched one; no segment    a new log
+ *    a mark file without a valid slot, no segment     corrupt
  *    temporary files                                  removed
  *
  * Then, in this order, and each step harmless when done again after a crash:
@@ -75,7 +76,7 @@ class Recovery {
   run(): RecoveredLog {
     const folder = listLogFolder(this.#fs, this.#directory)
     const marks = MarkFile.read(this.#fs, this.#directory)
-    if (!marks.found && folder.segments.length === 0) return this.#begin(folder)
+    if (folder.segments.length === 0 && isNew(marks)) return this.#begin(folder, marks)
     const judgement = judgeLog(this.#fs, this.#directory, { folder, marks }, this.#window)
     const links = Math.max(0, judgement.kept.length - 1)
     const heads = folder.segments.length * SEGMENT_HEAD_BYTES
@@ -96,8 +97,8 @@ class Recovery {
   }
 
   /** A new log: its mark file makes it one. */
-  #begin(folder: LogFolder): RecoveredLog {
-    const logId = randomBytes(16)
+  #begin(folder: LogFolder, { newest }: MarkFileContent): RecoveredLog {
+    const logId = newest.kind === 'valid' ? newest.mark.logId : randomBytes(16)
     const mark = { logId, sequence: 1, durableLsn: 0, firstLsn: 1, segmentFirstLsn: 0, endOffset: 0, closed: false }
     MarkFile.create(this.#fs, this.#directory, mark)
     const nothing = { firstLsn: 1, nextLsn: 1, highestMark: 0, trimmed: [], kept: [], tail: undefined }
@@ -218,6 +219,14 @@ function keepWhole(quarantine: Quarantine, { head, scan }: ScannedSegment): Torn
   const keptIn = quarantine.keep(head.name, 0, bytes)
   const why = scan.end.kind === 'invalid' ? scan.end.reason : 'the file has nothing but a header'
   return { segment: head.name, offset: 0, bytes, keptIn, reason: `no valid frame at ${scan.endOffset}: ${why}` }
+}
+
+/**
+ * Whether there is no log yet. A mark file that nothing was noted in since it was made is made once more: the sync of the
+ * directory may have failed then, and its name is not durable until it is given anew.
+ */
+function isNew({ found, newest }: MarkFileContent): boolean {
+  return !found || (newest.kind === 'valid' && newest.mark.sequence === 1)
 }
 
 /** Whether no mark says that anything in this segment was ever durable. */

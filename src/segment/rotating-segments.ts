@@ -67,6 +67,8 @@ export class RotatingSegments {
   #previousEndOffset: number
   #preparation: Preparation | undefined
   #preparations = 0
+  /** Preparations with calls under way, also those that were given up. */
+  readonly #underWay = new Set<Preparation>()
 
   constructor(fileSystem: FileSystem, start: RotationStart, clock: CommitClock) {
     this.#fileSystem = fileSystem
@@ -177,14 +179,18 @@ export class RotatingSegments {
     if (this.#preparation !== undefined || segmentBytes < PREPARE_FROM_SEGMENT_BYTES) return
     if (this.#active === undefined || this.#active.offset < segmentBytes / 2) return
     const name = `${PREPARED_PREFIX}${++this.#preparations}${TEMPORARY_SUFFIX}`
-    this.#preparation = new Preparation(this.#fileSystem, path.join(directory, name), segmentBytes)
+    const preparation = new Preparation(this.#fileSystem, path.join(directory, name), segmentBytes)
+    this.#preparation = preparation
+    this.#underWay.add(preparation)
+    preparation.settled.then(() => this.#underWay.delete(preparation))
   }
 
   /** Gives up what is being prepared; resolves once no call is under way any more. */
   async stopPreparing(): Promise<void> {
     this.#preparation?.abandon()
-    await this.#preparation?.settled
     this.#preparation = undefined
+    // Also those that a rotation could not wait for.
+    await Promise.all([...this.#underWay].map((preparation) => preparation.settled))
   }
 
   /** Cuts off the zeros ahead: the log will not be written to for now. */

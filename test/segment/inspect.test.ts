@@ -8,13 +8,13 @@ import { MemoryFileSystem } from '../support/memory-file-system.js'
 import { DIRECTORY, flip, frameOf, memoryLog, replaceFile, segmentOf } from '../support/memory-log.js'
 
 test('a sound log at a glance', (t) => {
-  const { fs, built } = memoryLog(THREE_SEGMENTS, (log) => log.files.set('prepared-7.tmp', Buffer.from('half')))
+  const { fs, built } = memoryLog(THREE_SEGMENTS, (log) => log.files.set('mark.tmp', Buffer.from('half')))
   fs.beforeChange = (call) => t.fail(`inspect makes a call that changes something: ${call}`)
   const report = inspectLog(fs, DIRECTORY)
   t.is(report.logId, LOG_ID.toString('hex'))
   t.like(report.mark, { kind: 'valid', mark: { durableLsn: 10, sequence: 7 } })
   t.is(report.markSlots?.length, 2)
-  t.deepEqual(report.temporaries, ['prepared-7.tmp'])
+  t.deepEqual(report.temporaries, ['mark.tmp'])
   t.deepEqual(report.quarantined, [])
   const [first, , third] = report.segments
   t.deepEqual(first, {

@@ -3,7 +3,7 @@ import { readMarkFile } from '../../src/format/mark.js'
 import { SEGMENT_HEADER_BYTES } from '../../src/format/segment-header.js'
 import { recover } from '../../src/segment/recovery.js'
 import type { BuiltLog, LogPlan } from '../support/build-log.js'
-import { LAST_SEGMENT_UNMARKED } from '../support/log-plans.js'
+import { LAST_FRAMES_UNMARKED, LAST_SEGMENT_UNMARKED } from '../support/log-plans.js'
 import { MemoryFileSystem, type MutatingCall } from '../support/memory-file-system.js'
 import { DIRECTORY, flip, frameOf, memoryLog, replaceFile, segmentOf } from '../support/memory-log.js'
 
@@ -75,15 +75,17 @@ test('a clean log with temporary files', everyCrash, LAST_SEGMENT_UNMARKED, (log
   log.files.set('0000000000000011.seg.tmp', Buffer.from('half'))
 })
 
-test('a torn tail', everyCrash, LAST_SEGMENT_UNMARKED, (log) => {
-  flip(segmentOf(log, 2).bytes, frameOf(segmentOf(log, 2), 1).offset + 60)
-})
+for (const [marked, plan] of Object.entries({ marked: LAST_FRAMES_UNMARKED, unmarked: LAST_SEGMENT_UNMARKED })) {
+  test(`a torn tail of a segment that is ${marked}`, everyCrash, plan, (log) => {
+    flip(segmentOf(log, 2).bytes, frameOf(segmentOf(log, 2), 1).offset + 60)
+  })
 
-test('a torn tail with zeros behind it', everyCrash, LAST_SEGMENT_UNMARKED, (log) => {
-  const segment = segmentOf(log, 2)
-  flip(segment.bytes, frameOf(segment, 2).offset + 60)
-  replaceFile(log, segment, Buffer.concat([segment.bytes, Buffer.alloc(10_000)]))
-})
+  test(`a torn tail with zeros behind it, of a segment that is ${marked}`, everyCrash, plan, (log) => {
+    const segment = segmentOf(log, 2)
+    flip(segment.bytes, frameOf(segment, 2).offset + 60)
+    replaceFile(log, segment, Buffer.concat([segment.bytes, Buffer.alloc(10_000)]))
+  })
+}
 
 test('a segment that is torn from its first frame on', everyCrash, LAST_SEGMENT_UNMARKED, (log) => {
   flip(segmentOf(log, 2).bytes, SEGMENT_HEADER_BYTES + 60)
@@ -121,7 +123,7 @@ test('a new log', (t) => {
 
 test('after a power cut in recovery nothing is lost that was durable, whatever the page cache held', (t) => {
   for (let callNumber = 0; ; callNumber++) {
-    const { fs, built } = memoryLog(LAST_SEGMENT_UNMARKED)
+    const { fs, built } = memoryLog(LAST_FRAMES_UNMARKED)
     const { name, bytes, frames } = segmentOf(built, 2)
     fs.putOnDiskOnly(`/log/${name}`, bytes.subarray(0, frames[1]?.offset))
     if (!crashesAt(fs, callNumber, [])) break

@@ -4,7 +4,8 @@ import { readMarkFile } from '../../src/format/mark.js'
 import { readSegmentFooter } from '../../src/format/segment-footer.js'
 import { SEGMENT_HEADER_BYTES } from '../../src/format/segment-header.js'
 import { recover } from '../../src/segment/recovery.js'
-import { LAST_SEGMENT_UNMARKED, THREE_SEGMENTS } from '../support/log-plans.js'
+import { SimulatedFileSystem } from '../../src/testing/simulated-file-system.js'
+import { LAST_FRAMES_UNMARKED, LAST_SEGMENT_UNMARKED, THREE_SEGMENTS } from '../support/log-plans.js'
 import { MemoryFileSystem } from '../support/memory-file-system.js'
 import { DIRECTORY, flip, frameOf, memoryLog, replaceFile, segmentOf } from '../support/memory-log.js'
 
@@ -25,8 +26,19 @@ test('a new log is the same log when it is opened again', (t) => {
   const first = recover(fs, DIRECTORY)
   const second = recover(fs, DIRECTORY)
   t.deepEqual(second.logId, first.logId)
-  t.like(second, { lastLsn: 0, firstLsn: 1, markSequence: 2 })
-  t.false(second.report.cleanShutdown, 'nobody had closed it')
+  t.like(second, { lastLsn: 0, firstLsn: 1, markSequence: 1 })
+})
+
+test('a new log whose directory could not be synced is begun anew, with its id', (t) => {
+  const fs = new SimulatedFileSystem()
+  fs.makeDirectorySync(DIRECTORY)
+  fs.syncDirectorySync('/')
+  fs.inject({ call: 'syncDirectorySync', path: /log$/, error: 'EIO' })
+  t.throws(() => recover(fs, DIRECTORY), { code: 'SLUICE_IO' })
+  const { logId } = recover(fs, DIRECTORY)
+  const after = fs.crash({ keep: 'none' })
+  t.deepEqual(after.listSync(DIRECTORY), ['mark'])
+  t.deepEqual(recover(after, DIRECTORY).logId, logId)
 })
 
 test('clean: nothing behind the last frame', (t) => {
@@ -86,25 +98,30 @@ test('clean: a footer that was not yet the end of its file becomes it', (t) => {
   t.deepEqual(fs.afterPowerCut().bytesOf(`/log/${name}`), bytes.subarray(0, bytes.length - 10_000))
 })
 
-test('P12: frames above the mark are written again, and durable before the mark says so', (t) => {
-  const { fs, built } = memoryLog(LAST_SEGMENT_UNMARKED)
-  const { name, bytes } = segmentOf(built, 2)
-  // A sync failed before the crash: the page cache has the frames, marked as clean, and the disk doesn't.
-  fs.putOnDiskOnly(`/log/${name}`, bytes.subarray(0, SEGMENT_HEADER_BYTES))
-  const states: MemoryFileSystem[] = []
-  fs.beforeChange = () => states.push(fs.afterPowerCut())
-  const log = recover(fs, DIRECTORY)
-  t.is(log.report.rewrittenRecords, 4)
-  t.false(log.report.cleanShutdown)
-  states.push(fs.afterPowerCut())
-  for (const state of states) {
-    const marked = readMarkFile(state.bytesOf('/log/mark'))
-    const durable = marked.kind === 'valid' && marked.mark.durableLsn === 10
-    if (durable) t.deepEqual(state.bytesOf(`/log/${name}`), bytes)
-  }
-  t.deepEqual(fs.afterPowerCut().bytesOf(`/log/${name}`), bytes)
-  t.is(recover(fs.afterPowerCut(), DIRECTORY).report.rewrittenRecords, 0)
-})
+for (const [what, plan, rewritten] of [
+  ['frames above the mark', LAST_FRAMES_UNMARKED, 3],
+  ['all frames of a segment that no mark covers', LAST_SEGMENT_UNMARKED, 4],
+] as const) {
+  test(`P12: ${what} are written again, and durable before the mark says so`, (t) => {
+    const { fs, built } = memoryLog(plan)
+    const { name, bytes, frames } = segmentOf(built, 2)
+    // A sync failed before the crash: the page cache has the frames, marked as clean, and the disk doesn't.
+    fs.putOnDiskOnly(`/log/${name}`, bytes.subarray(0, frames[1]?.offset))
+    const states: MemoryFileSystem[] = []
+    fs.beforeChange = () => states.push(fs.afterPowerCut())
+    const log = recover(fs, DIRECTORY)
+    t.is(log.report.rewrittenRecords, rewritten)
+    t.false(log.report.cleanShutdown)
+    states.push(fs.afterPowerCut())
+    for (const state of states) {
+      const marked = readMarkFile(state.bytesOf('/log/mark'))
+      const durable = marked.kind === 'valid' && marked.mark.durableLsn === 10
+      if (durable) t.deepEqual(state.bytesOf(`/log/${name}`), bytes)
+    }
+    t.deepEqual(fs.afterPowerCut().bytesOf(`/log/${name}`), bytes)
+    t.is(recover(fs.afterPowerCut(), DIRECTORY).report.rewrittenRecords, 0)
+  })
+}
 
 test('P12: of a sealed last segment the frames and the footer are written again', (t) => {
   const segments = [{ frames: [['one'], { records: ['two'], mark: 1 }], sealed: true, footer: { mark: 1 } }]

@@ -5,11 +5,11 @@ import { DIRECTORY } from './memory-log.js'
 /** Puts a log on a simulated disk, durable to the last byte; `change` may spoil the files first. */
 export function logOnSimulatedDisk(
   plan: LogPlan,
-  change: (built: BuiltLog) => void,
+  change: ((built: BuiltLog) => void) | undefined,
   seed: number,
 ): SimulatedFileSystem {
   const built = buildLog(plan)
-  change(built)
+  change?.(built)
   const fs = new SimulatedFileSystem({ seed })
   fs.makeDirectorySync(DIRECTORY)
   fs.syncDirectorySync('/')

@@ -25,6 +25,12 @@ export const LAST_SEGMENT_UNMARKED: LogPlan = {
   mark: { durableLsn: 6 },
 }
 
+/** The same, with nothing above LSN 7 noted as durable: the last segment has its name for good. */
+export const LAST_FRAMES_UNMARKED: LogPlan = {
+  ...LAST_SEGMENT_UNMARKED,
+  mark: { durableLsn: 7, segmentFirstLsn: 7, endOffset: 4096 + 72 },
+}
+
 /** Makes a segment's header, or a mark's slot, one of the next version: its checksum is good. */
 export function makeNewer(header: Buffer): void {
   header.writeUInt16LE(2, 12)

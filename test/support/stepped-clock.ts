@@ -10,7 +10,8 @@ interface Timer {
  * this process's time, so only serial tests may stop it.
  */
 export class SteppedClock {
-  #nowMs = performance.now()
+  /** Whole milliseconds, so that what tests add up and subtract is exact. */
+  #nowMs = Math.ceil(performance.now())
   #timers = new Map<object, Timer>()
 
   /** Stops time until the test ends. */
