@@ -136,7 +136,8 @@ export interface Log extends EventEmitter<LogEvents> {
   /**
    * The durable records from `from` on, and each later one once it is durable: none missed, none twice. A slow follower
    * holds back nobody. Ends when the log is closed, after the last durable record; throws `SLUICE_FAILED` after the last
-   * durable record of a failed log; else throws as `read` does.
+   * durable record of a failed log; else throws as `read` does. Waiting for records doesn't keep the process alive: only
+   * this process can append any.
    */
   follow(options?: FollowOptions): AsyncIterable<LogRecord>
   /** The record with this LSN; `undefined` past `durableLsn`. Rejects with `SLUICE_TRIMMED` below `firstLsn`. */
@@ -172,7 +173,10 @@ export interface LogReader {
   read(options?: ReadOptions): AsyncIterable<LogRecord>
   /** As `Log.get`. */
   get(lsn: number): Promise<LogRecord | undefined>
-  /** As `Log.follow`; it ends when this reader is closed. It looks at the mark file every few milliseconds. */
+  /**
+   * As `Log.follow`; it ends when this reader is closed. It looks at the mark file every few milliseconds, and keeps the
+   * process alive until it has ended: another process may append.
+   */
   follow(options?: FollowOptions): AsyncIterable<LogRecord>
   /** As the mark file said when it was last looked at. */
   readonly firstLsn: number
