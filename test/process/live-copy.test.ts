@@ -28,7 +28,7 @@ test('a copy of a live log has all that was durable when the copy began', async 
   const tries: number[] = []
   for (let copy = 1; copy <= 6; copy++) {
     for (let acknowledgements = 200; acknowledgements > 0; ) {
-      const line = (await appender.line()) ?? ''
+      const line = await appender.line()
       heard.hear(line)
       if (line.startsWith('acked')) acknowledgements--
     }
@@ -57,7 +57,7 @@ async function copyHolds(
   const log = await openLog(copy)
   t.true(log.durableLsn >= durableLsn, `${log.durableLsn} is there, and ${durableLsn} was durable`)
   // All of it was said before it was appended.
-  while (heard.sentLsn < log.durableLsn) heard.hear((await appender.line()) ?? '')
+  while (heard.sentLsn < log.durableLsn) heard.hear(await appender.line())
   const expected = heard.records(1)
   for await (const { lsn, data } of log.read()) {
     const { value } = expected.next()

@@ -30,7 +30,7 @@ test('a log that another process has open is refused, and the message says which
   )
   const third = new FixtureProcess(t, 'holder', [directory])
   const line = await third.line()
-  t.true(line?.startsWith(`SLUICE_LOCKED ${directory} is locked by process ${holder.pid} on host`), line)
+  t.true(line.startsWith(`SLUICE_LOCKED ${directory} is locked by process ${holder.pid} on host`), line)
   t.is((await third.end()).code, 0)
   // The holder has not noticed.
   holder.tell('x')

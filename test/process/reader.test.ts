@@ -74,15 +74,15 @@ test('a reader follows a log through rotations, trims, and writers that are kill
     // What it fails with is told below.
     following.catch(() => {})
     for (let acknowledgements = 800 + below(800); acknowledgements > 0; ) {
-      const line = (await appender.line()) ?? ''
+      const line = await appender.line()
       sent.hear(line)
       if (line.startsWith('acked')) acknowledgements--
       // Only what was followed: a follower that a trim overtakes is told so, and ends.
       if (acknowledgements % 100 === 0 && followed.lastLsn > 0) appender.tell(`trim ${followed.lastLsn}`)
     }
-    if (writer < WRITERS) await appender.kill()
-    else appender.tell('stop')
-    for (let line = await appender.line(); line !== undefined; line = await appender.line()) sent.hear(line)
+    if (writer === WRITERS) appender.tell('stop')
+    await (writer === WRITERS ? appender.end() : appender.kill())
+    for (const line of appender.unread) sent.hear(line)
   }
   const story = () => `followed up to ${followed.lastLsn} of ${sent.lastAcked}, marked ${reader?.durableLsn}`
   await within('last record', story, caughtUp(followed, sent.lastAcked, following))

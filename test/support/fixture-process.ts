@@ -66,9 +66,15 @@ export class FixtureProcess {
     return this.#lines.slice(this.#taken)
   }
 
-  /** The next line; `undefined` once it has ended without another one. */
-  async line(): Promise<string | undefined> {
-    while (this.#taken === this.#lines.length && this.#ending === undefined) {
+  /** The next line. Rejects once it has ended without another one. */
+  async line(): Promise<string> {
+    for (;;) {
+      const line = this.#lines[this.#taken]
+      if (line !== undefined) {
+        this.#taken++
+        return line
+      }
+      if (this.#ending !== undefined) throw new Error(`process ${this.pid} has ended: ${this.#story}`)
       await within(
         `a line of process ${this.pid}`,
         () => this.#story,
@@ -77,15 +83,14 @@ export class FixtureProcess {
         }),
       )
     }
-    return this.#lines[this.#taken++]
   }
 
-  /** Reads lines up to one that begins with `beginning`, and returns it. Rejects when the process ends before. */
+  /** Reads lines up to one that begins with `beginning`, and returns it. Rejects as {@link line} does. */
   async until(beginning: string): Promise<string> {
-    for (let line = await this.line(); line !== undefined; line = await this.line()) {
+    for (;;) {
+      const line = await this.line()
       if (line.startsWith(beginning)) return line
     }
-    throw new Error(`the process ended before it said ${beginning}: ${this.#story}`)
   }
 
   /** Tells it a line. */
