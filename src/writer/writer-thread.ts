@@ -66,7 +66,9 @@ export class WriterThread {
       const { port } = task
       const reports = new ReportSender(task.memory, () => port.postMessage(undefined))
       this.#ring = new RingConsumer(task.memory)
-      this.#writer = new Writer(this.#fileSystem, task.options, recovered, this.#ring, (report) => reports.send(report))
+      this.#writer = Writer.open(this.#fileSystem, task.options, recovered, this.#ring, (report) =>
+        reports.send(report),
+      )
       this.#epoch = task.epoch
       // Its messages must not keep the process alive: tasks that run do.
       port.unref()
