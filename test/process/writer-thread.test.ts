@@ -30,6 +30,11 @@ async function mortal(t: ExecutionContext, options: LogOptions = {}): Promise<Tr
   return { directory, log, failed: within('failed event', () => `the log is ${log.status}`, failed) }
 }
 
+/** A call that must come to an end. */
+function settled<Value>(log: Log, call: Promise<Value>): Promise<Value> {
+  return within('outcome of a call', () => `the log is ${log.status}`, call)
+}
+
 /** Asserts that the log refuses everything, and that closing it gives the directory free with these records in it. */
 async function isLatched(t: ExecutionContext, { log, directory }: Trial, expected: readonly string[]): Promise<Log> {
   t.is(log.status, 'failed')
@@ -41,7 +46,7 @@ async function isLatched(t: ExecutionContext, { log, directory }: Trial, expecte
   await t.throwsAsync(log.ready(), failed)
   await t.throwsAsync(log.trim(1), failed)
   t.is(log.nextLsn, nextLsn, 'nothing more is encoded')
-  await t.notThrowsAsync(within('close', () => log.status, log.close()))
+  await t.notThrowsAsync(settled(log, log.close()))
   t.is(log.status, 'closed')
   const reopened = await openLog(directory)
   t.teardown(() => reopened.close())
@@ -70,8 +75,8 @@ for (const [moment, way, found] of MID_BATCH) {
     log.on('durable', (lsn) => told.push(lsn))
     t.is(await log.append('first'), 1)
     t.is(await log.append('second'), 2)
-    const inFlight = log.append(order(moment, way))
-    const queued = [log.append('queued'), log.append('queued'), log.flush()]
+    const inFlight = settled(log, log.append(order(moment, way)))
+    const queued = [log.append('queued'), log.append('queued'), log.flush()].map((call) => settled(log, call))
     const error = await t.throwsAsync(inFlight, { instanceOf: SluiceError, code: 'SLUICE_COMMIT_FAILED' })
     t.like(error, { outcome: 'indeterminate', firstLsn: 3, lastLsn: 3 })
     const outcomes = await Promise.allSettled(queued)
@@ -123,7 +128,10 @@ async function replacedInSilence(t: ExecutionContext, options?: LogOptions): Pro
 test.serial('a thread that replaced the writer in silence refuses to go on, and the log latches', async (t) => {
   const trial = await replacedInSilence(t)
   t.is(trial.log.status, 'open')
-  const refused = await t.throwsAsync(trial.log.append('x'), { instanceOf: SluiceError, code: 'SLUICE_COMMIT_FAILED' })
+  const refused = await t.throwsAsync(settled(trial.log, trial.log.append('x')), {
+    instanceOf: SluiceError,
+    code: 'SLUICE_COMMIT_FAILED',
+  })
   t.is(refused?.outcome, 'not-written')
   t.regex((await trial.failed).message, /died and was replaced/)
   await isLatched(t, trial, [order('idle', 'exit')])
@@ -131,7 +139,7 @@ test.serial('a thread that replaced the writer in silence refuses to go on, and 
 
 test.serial('closing says that the writer is gone, and releases everything', async (t) => {
   const { log, directory } = await replacedInSilence(t, { flush: 'never' })
-  await t.throwsAsync(log.close(), { instanceOf: SluiceError, code: 'SLUICE_FAILED' })
+  await t.throwsAsync(settled(log, log.close()), { instanceOf: SluiceError, code: 'SLUICE_FAILED' })
   const reopened = await openLog(directory)
   t.deepEqual(await texts(reopened), [order('idle', 'exit')])
   await reopened.close()
@@ -140,8 +148,8 @@ test.serial('closing says that the writer is gone, and releases everything', asy
 test.serial('a sync that fails in the writer thread is told with the system’s error', async (t) => {
   const trial = await mortal(t)
   t.is(await trial.log.append('first'), 1)
-  const inFlight = trial.log.append(order('sync', 'EIO'))
-  const queued = trial.log.append('queued')
+  const inFlight = settled(trial.log, trial.log.append(order('sync', 'EIO')))
+  const queued = settled(trial.log, trial.log.append('queued'))
   const error = await t.throwsAsync(inFlight, { instanceOf: SluiceError, code: 'SLUICE_COMMIT_FAILED' })
   t.like(error, { outcome: 'indeterminate', errno: -5, syscall: 'fdatasync', firstLsn: 2, lastLsn: 2 })
   t.like(await t.throwsAsync(queued), { outcome: 'not-written', firstLsn: 3, lastLsn: 3 })
