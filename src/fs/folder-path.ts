@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdir, open, stat } from 'node:fs/promises'
+import { mkdir, open, rmdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { isDiskFull, SluiceError, shown, systemCode } from '../errors.js'
 
@@ -16,11 +16,14 @@ export interface FolderCalls {
   make(path: string): Promise<void>
   /** Makes the entries of this folder durable. */
   sync(path: string): Promise<void>
+  /** Removes an empty folder. */
+  remove(path: string): Promise<void>
 }
 
 const nodeFolders: FolderCalls = {
   isFolder: async (path) => (await stat(path)).isDirectory(),
   make: (path) => mkdir(path, FOLDER_MODE),
+  remove: (path) => rmdir(path),
   async sync(path) {
     if (process.platform === 'win32') return // Folders can't be synced there.
     const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
@@ -69,9 +72,13 @@ export async function makeFolderPath(path: string, folders: FolderCalls = nodeFo
   await syncFound(dirname(existing), folders)
   for (const folder of missing) {
     await make(folder, folders)
-    await folders
-      .sync(dirname(folder))
-      .catch((error: unknown) => refuse(error, `the entry of ${folder} can't be synced`))
+    try {
+      await folders.sync(dirname(folder))
+    } catch (error) {
+      // Its entry counts as clean now, and no later sync would prove anything: the next attempt has to make it anew.
+      await folders.remove(folder).catch(() => {}) // What is in the way of that, the error below tells better.
+      refuse(error, `the entry of ${folder} can't be synced`)
+    }
   }
 }
 

@@ -43,7 +43,10 @@ export class Coordinator {
   readonly #figures: Figures
   readonly #listener: CoordinatorListener
   readonly #queue = new FrameQueue()
-  readonly #line = new WaitingLine(() => this.#admit())
+  readonly #line = new WaitingLine(() => {
+    this.#admit()
+    this.#drain()
+  })
   readonly #flushes = new LsnRequests<number>()
   readonly #trims = new LsnRequests<void>()
   readonly #readies = new LsnRequests<void>()
@@ -433,7 +436,8 @@ export class Coordinator {
   }
 
   #trimmed(firstLsn: number, error: Error | undefined): void {
-    if (error === undefined) this.#trimmedTo = Math.max(this.#trimmedTo, this.#trims.firstLsn)
+    // What was reached, not what was asked for: later, more segments may lie below the same target.
+    if (error === undefined) this.#trimmedTo = Math.max(this.#trimmedTo, firstLsn)
     this.#listener.trimmed(firstLsn)
     const request = this.#trims.shift()
     if (error === undefined) request?.resolve()

@@ -37,7 +37,7 @@ export class InlineCommitter implements Committer {
     this.#listener = listener
     const recovered = recover(this.#fileSystem, this.#options.directory)
     const consumer = new RingConsumer(this.#memory)
-    this.#writer = new Writer(this.#fileSystem, this.#options, recovered, consumer, (report) => {
+    this.#writer = Writer.open(this.#fileSystem, this.#options, recovered, consumer, (report) => {
       this.#reports.push(report)
     })
     return recovered

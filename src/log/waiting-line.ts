@@ -24,24 +24,33 @@ export interface WaitingAppend {
   readonly ack: AckLevel
   readonly settle: Settle
   readonly reject: (error: unknown) => void
-  /** Stops listening to the signal. */
-  readonly unlisten: () => void
+  readonly signal: AbortSignal | undefined
+  /** Its number among all that ever waited. */
+  readonly number: number
 }
+
+/** Those who gave up, and those who were accepted, leave a gap until so many have gathered. */
+const GAPS_MAX = 1024
 
 /** Appends that wait for room, in call order. */
 export class WaitingLine {
   readonly #onLeft: () => void
-  #line: WaitingAppend[] = []
+  readonly #signals = new Map<AbortSignal, { readonly waiting: Set<WaitingAppend>; readonly giveUp: () => void }>()
+  #line: (WaitingAppend | undefined)[] = []
+  /** The number of the append that `#line` begins with. */
+  #base = 0
+  #front = 0
+  #length = 0
   #bytes = 0
   #records = 0
 
-  /** `onLeft` is called when one has given up: there may be room for those that were behind it. */
+  /** `onLeft` is called when some have given up: there may be room for those that were behind them. */
   constructor(onLeft: () => void) {
     this.#onLeft = onLeft
   }
 
   get length(): number {
-    return this.#line.length
+    return this.#length
   }
 
   /** Bytes of all copies. */
@@ -55,49 +64,77 @@ export class WaitingLine {
   }
 
   get first(): WaitingAppend | undefined {
-    return this.#line[0]
+    while (this.#front < this.#line.length && this.#line[this.#front] === undefined) this.#front++
+    return this.#line[this.#front]
   }
 
   /** Copies an append's data and puts it behind the others. It is rejected with the signal's reason if that comes first. */
   add({ data, many, ack, bodyBytes, settle, reject }: UncopiedAppend, signal: AbortSignal | undefined): void {
-    const giveUp = (): void => {
-      const at = this.#line.indexOf(waiting)
-      if (at === -1) return
-      this.#line.splice(at, 1)
-      this.#count(waiting, -1)
-      reject(signal?.reason)
-      this.#onLeft()
-    }
-    const unlisten = (): void => signal?.removeEventListener('abort', giveUp)
     const body = encodeBody(data, bodyBytes)
-    const waiting: WaitingAppend = { body, records: data.length, many, ack, settle, reject, unlisten }
-    signal?.addEventListener('abort', giveUp, { once: true })
+    const number = this.#base + this.#line.length
+    const waiting: WaitingAppend = { body, records: data.length, many, ack, settle, reject, signal, number }
     this.#line.push(waiting)
-    this.#count(waiting, 1)
+    this.#length++
+    this.#bytes += body.length
+    this.#records += data.length
+    if (signal !== undefined) this.#listen(signal, waiting)
   }
 
   /** Takes out the first one, which is accepted. */
   shift(): void {
-    const first = this.#line.shift()
+    const { first } = this
     if (first === undefined) return
-    first.unlisten()
-    this.#count(first, -1)
+    this.#remove(first)
+    this.#unlisten(first)
   }
 
   /** Empties the line, and rejects all. */
   rejectAll(error: Error): void {
-    const line = this.#line
-    this.#line = []
-    this.#bytes = 0
-    this.#records = 0
-    for (const waiting of line) {
-      waiting.unlisten()
+    for (let waiting = this.first; waiting !== undefined; waiting = this.first) {
+      this.shift()
       waiting.reject(error)
     }
   }
 
-  #count({ body, records }: WaitingAppend, sign: 1 | -1): void {
-    this.#bytes += sign * body.length
-    this.#records += sign * records
+  /** One listener a signal, however many wait with it. */
+  #listen(signal: AbortSignal, waiting: WaitingAppend): void {
+    const known = this.#signals.get(signal)
+    if (known !== undefined) {
+      known.waiting.add(waiting)
+      return
+    }
+    const all = new Set([waiting])
+    const giveUp = (): void => {
+      this.#signals.delete(signal)
+      for (const one of all) {
+        this.#remove(one)
+        one.reject(signal.reason)
+      }
+      this.#onLeft()
+    }
+    signal.addEventListener('abort', giveUp, { once: true })
+    this.#signals.set(signal, { waiting: all, giveUp })
+  }
+
+  #unlisten(waiting: WaitingAppend): void {
+    const { signal } = waiting
+    const known = signal && this.#signals.get(signal)
+    if (signal === undefined || known === undefined) return
+    known.waiting.delete(waiting)
+    if (known.waiting.size > 0) return
+    signal.removeEventListener('abort', known.giveUp)
+    this.#signals.delete(signal)
+  }
+
+  #remove(waiting: WaitingAppend): void {
+    this.#line[waiting.number - this.#base] = undefined
+    this.#length--
+    this.#bytes -= waiting.body.length
+    this.#records -= waiting.records
+    // Removing from an array's beginning moves all the rest: done seldom, and then for many at once.
+    if (this.#front < GAPS_MAX || this.#front * 2 < this.#line.length) return
+    this.#line.splice(0, this.#front)
+    this.#base += this.#front
+    this.#front = 0
   }
 }

@@ -65,16 +65,6 @@ export class RingConsumer {
     return Atomics.wait(this.#words, layout.SIGNAL, signalCount, milliseconds) !== 'timed-out'
   }
 
-  /** As {@link waitForSignal}, but without sleeping: for a wait that is expected to be shorter than waking up takes. */
-  spinForSignal(signalCount: number, milliseconds: number): boolean {
-    const untilMs = performance.now() + milliseconds
-    do {
-      // A look at the clock costs more than a look at the word.
-      for (let look = 0; look < 50; look++) if (this.signalCount !== signalCount) return true
-    } while (performance.now() < untilMs)
-    return false
-  }
-
   /**
    * Says that this task is about to end, unless there was news after `signalCount`. Returns whether it may end: if so,
    * whoever publishes next starts another one.

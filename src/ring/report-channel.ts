@@ -80,11 +80,18 @@ export class ReportSender {
       Atomics.wait(this.#words, layout.REPORTS_READ, read)
     }
     const text = Buffer.from(this.#control, layout.ERROR_AT + 4, layout.ERROR_BYTES)
-    const { cause: _, ...outermost } = error
-    const json = JSON.stringify(error)
-    const length = text.write(Buffer.byteLength(json) <= layout.ERROR_BYTES ? json : JSON.stringify(outermost))
+    const length = text.write(fittingJson(error))
     Buffer.from(this.#control, layout.ERROR_AT, 4).writeUInt32LE(length, 0)
   }
+}
+
+/** An error as JSON that fits: without its causes where it must be, and at last without what could be of any length. */
+function fittingJson(error: ErrorRecord): string {
+  const { cause: _, ...outermost } = error
+  const { name, code, errno, syscall } = error
+  const least = { name, message: 'the error was too long to be passed on', code, errno, syscall }
+  const forms = [error, outermost].map((form) => JSON.stringify(form))
+  return forms.find((json) => Buffer.byteLength(json) <= layout.ERROR_BYTES) ?? JSON.stringify(least)
 }
 
 /** The coordinator's end of the reports. */

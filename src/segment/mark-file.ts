@@ -39,7 +39,7 @@ export interface MarkFileContent {
  *     marks.note({ …, closed: true }); marks.sync(); marks.close()
  *
  * A note is one small write into the slot that is not the newest, without a sync: a power cut may leave an older note,
- * or a torn slot beside an older note, and each of them is true. The caller may reuse the object that it passes.
+ * or a torn slot beside an older note. What either says of durability is true; a trim mark is noted in both. The caller may reuse the object that it passes.
  *
  * All methods throw the system's errors as they are. After a note that failed, the newest mark is what it was, and the
  * next note takes the same slot. After a sync that failed, sync again only what was noted anew: earlier notes may be

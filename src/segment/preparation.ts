@@ -1,9 +1,9 @@
 import type { FileSystem } from '../fs/file-system.js'
 
 /** Zeros are written in slices of this size, so that a commit never waits behind more of them than this. */
-const SLICE_BYTES = 1024 * 1024
-/** Slices between two syncs. */
-const SLICES_PER_SYNC = 8
+const SLICE_BYTES = 256 * 1024
+/** Slices between two syncs: a commit whose sync meets one of these waits for it. */
+const SLICES_PER_SYNC = 4
 
 const zeros = Buffer.alloc(SLICE_BYTES)
 

@@ -67,6 +67,8 @@ export class RotatingSegments {
   #previousEndOffset: number
   #preparation: Preparation | undefined
   #preparations = 0
+  /** Whether a write found the disk full since the active segment was begun. */
+  #diskIsTight = false
   /** Preparations with calls under way, also those that were given up. */
   readonly #underWay = new Set<Preparation>()
 
@@ -156,6 +158,7 @@ export class RotatingSegments {
     }
     this.syncDirectory()
     this.#begun = undefined
+    this.#diskIsTight = false
     this.#active = segment
     return { segmentFirstLsn: segment.firstLsn, offset: SEGMENT_HEADER_BYTES }
   }
@@ -176,7 +179,7 @@ export class RotatingSegments {
   /** Begins to prepare the next segment in the background, once this one is half full. */
   prepareNext(): void {
     const { segmentBytes, directory } = this.#start
-    if (this.#preparation !== undefined || segmentBytes < PREPARE_FROM_SEGMENT_BYTES) return
+    if (this.#preparation !== undefined || this.#diskIsTight || segmentBytes < PREPARE_FROM_SEGMENT_BYTES) return
     if (this.#active === undefined || this.#active.offset < segmentBytes / 2) return
     const name = `${PREPARED_PREFIX}${++this.#preparations}${TEMPORARY_SUFFIX}`
     const preparation = new Preparation(this.#fileSystem, path.join(directory, name), segmentBytes)
@@ -219,15 +222,31 @@ export class RotatingSegments {
     }
   }
 
+  /**
+   * Writes to a segment; what doesn't fit on the disk is cut off again. If it is the next segment's zeros that fill the
+   * disk, they go first, and what was to be written is tried once more: a write, other than a sync, may be repeated.
+   */
   #takingBack(segment: SegmentWriter, write: () => void): void {
-    const checkpoint = segment.checkpoint
-    try {
-      write()
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-      segment.cutBack(checkpoint)
-      throw new WriteTakenBack(error)
+    for (;;) {
+      const checkpoint = segment.checkpoint
+      try {
+        write()
+        return
+      } catch (error) {
+        if (!isDiskFull(error)) throw error
+        segment.cutBack(checkpoint)
+        if (!this.#giveUpZeros()) throw new WriteTakenBack(error)
+      }
     }
+  }
+
+  /** Gives up the segment that is being prepared, and prepares none until the next rotation. Returns whether there was one. */
+  #giveUpZeros(): boolean {
+    const preparation = this.#preparation
+    this.#preparation = undefined
+    this.#diskIsTight = true
+    preparation?.abandon()
+    return preparation !== undefined
   }
 }
 

@@ -66,6 +66,10 @@ export function publishAnew(fs: FileSystem, directory: string, { head, scan }: S
         done += bytes
       }
       fs.datasyncSync(to)
+    } catch (error) {
+      // A disk that is full has no room for half a copy either.
+      fs.removeSync(temporary)
+      throw error
     } finally {
       fs.closeSync(to)
     }

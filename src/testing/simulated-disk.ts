@@ -77,6 +77,16 @@ export class SimulatedDisk {
     folder.set(call, name, undefined)
   }
 
+  removeFolder(call: number, path: string): void {
+    const failure = (code: string): Error => systemError(code, 'rmdir', path)
+    const { folder, name } = this.#place(path, failure)
+    const node = folder.get(name)
+    if (node === undefined) throw failure('ENOENT')
+    if (node instanceof SimulatedFile) throw failure('ENOTDIR')
+    if (node.names().length > 0) throw failure('ENOTEMPTY')
+    folder.set(call, name, undefined)
+  }
+
   /** Every file that has a name now. */
   files(): Set<SimulatedFile> {
     const found = new Set<SimulatedFile>()

@@ -178,6 +178,14 @@ export class SimulatedFileSystem implements FileSystem {
     })
   }
 
+  #removeFolder(directory: string): void {
+    const path = resolve(directory)
+    this.#gate.pass({ call: 'removeSync', path }, (number, fault) => {
+      throwFault(fault, 'rmdir', path)
+      this.#disk.removeFolder(number, path)
+    })
+  }
+
   renameSync(from: string, to: string): void {
     const path = resolve(from)
     const target = resolve(to)
@@ -247,6 +255,7 @@ export class SimulatedFileSystem implements FileSystem {
       isFolder: async (folder) => this.#disk.isFolder(folder),
       make: async (folder) => this.makeDirectorySync(folder),
       sync: async (folder) => this.syncDirectorySync(folder),
+      remove: async (folder) => this.#removeFolder(folder),
     })
     if (this.#claimed.has(path)) {
       throw new SluiceError('SLUICE_LOCKED', `${path} is locked by this process, over the same simulated file system`)

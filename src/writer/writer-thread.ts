@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import type { MessagePort } from 'node:worker_threads'
 import { type ErrorRecord, toErrorRecord } from '../errors.js'
 import type { FileSystem } from '../fs/file-system.js'
@@ -33,11 +32,6 @@ export type WriterTaskResult =
 
 /** How long the task waits for more before it ends. Waking it costs a third of starting a new one. */
 const LINGER_MS = 5
-/**
- * How long it looks for more, right after a commit, before it sleeps: producers that wait for that commit come back within
- * this time, and waking a thread takes longer than looking. Only where the producers have a processor of their own.
- */
-const SPIN_MS = availableParallelism() > 1 ? 0.05 : 0
 /** How long it waits at most while background calls need this thread's event loop. */
 const LINGER_IN_BACKGROUND_MS = 1
 
@@ -66,7 +60,9 @@ export class WriterThread {
       const { port } = task
       const reports = new ReportSender(task.memory, () => port.postMessage(undefined))
       this.#ring = new RingConsumer(task.memory)
-      this.#writer = new Writer(this.#fileSystem, task.options, recovered, this.#ring, (report) => reports.send(report))
+      this.#writer = Writer.open(this.#fileSystem, task.options, recovered, this.#ring, (report) =>
+        reports.send(report),
+      )
       this.#epoch = task.epoch
       // Its messages must not keep the process alive: tasks that run do.
       port.unref()
@@ -80,21 +76,14 @@ export class WriterThread {
 /** One busy period: batch after batch until there has been nothing to do for a while. */
 async function run(ring: RingConsumer, writer: Writer): Promise<void> {
   writer.resume()
-  let worked = false
   for (;;) {
     // Read before looking for work, so that what comes in between ends the wait below at once.
     const signalCount = ring.signalCount
     const step = writer.step()
     if (writer.backgroundBusy) await eventLoopTurn()
-    if (step === 0) {
-      worked = true
-      continue
-    }
+    if (step === 0) continue
     if (step === 'stopped') return
     if (step === 'closing') return writer.finish()
-    const spins = worked
-    worked = false
-    if (spins && ring.spinForSignal(signalCount, Math.min(step, SPIN_MS))) continue
     const lingering = step === Number.POSITIVE_INFINITY
     const longestMs = writer.backgroundBusy ? LINGER_IN_BACKGROUND_MS : lingering ? LINGER_MS : step
     const news = ring.waitForSignal(signalCount, Math.min(step, longestMs))

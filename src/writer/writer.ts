@@ -3,6 +3,7 @@ import type { FileSystem } from '../fs/file-system.js'
 import { monotonicMs } from '../ring/clock.js'
 import type { RingConsumer } from '../ring/consumer.js'
 import type { ProgressReport, ReportedCause, WriterReport } from '../ring/report.js'
+import { withSystemErrors } from '../segment/io-error.js'
 import { MarkFile } from '../segment/mark-file.js'
 import { type Placement, RotatingSegments, WriteTakenBack } from '../segment/rotating-segments.js'
 import { FailedSync } from '../segment/segment-writer.js'
@@ -13,8 +14,8 @@ import { FlushSchedule } from './flush-schedule.js'
 import { Trimmer } from './trimmer.js'
 import type { WriterOptions, WriterStart } from './writer-options.js'
 
-/** Zero-filling pays below this many bytes a batch: above, the zeros cost as much as the metadata that they save. */
-const ZERO_FILL_BELOW_BATCH_BYTES = 512 * 1024
+/** Zero-filling pays below this many bytes a batch: above, the zeros cost more than the metadata that they save. */
+const ZERO_FILL_BELOW_BATCH_BYTES = 64 * 1024
 /** The active segment is zero-filled further once fewer bytes than this, or than two batches, are left of the zeros. */
 const ZEROS_LEFT_BYTES = 64 * 1024
 
@@ -46,7 +47,19 @@ export class Writer {
   #averageBatchBytes = 0
   #stopped: 'no' | 'rolled-back' | 'latched' | 'closed' = 'no'
 
-  constructor(
+  /** Opens the files of a log that was recovered. Throws `SLUICE_IO` and `SLUICE_DISK_FULL`. */
+  static open(
+    fileSystem: FileSystem,
+    options: WriterOptions,
+    start: WriterStart,
+    ring: RingConsumer,
+    send: (report: WriterReport) => void,
+  ): Writer {
+    const doing = `opening the log in ${options.directory} for writing`
+    return withSystemErrors(doing, () => new Writer(fileSystem, options, start, ring, send))
+  }
+
+  private constructor(
     fileSystem: FileSystem,
     options: WriterOptions,
     start: WriterStart,
@@ -60,11 +73,16 @@ export class Writer {
     this.#durableLsn = start.lastLsn
     this.#schedule = new FlushSchedule(options.flush)
     this.#delay = new BatchDelay(options.batch.maxDelayMs)
-    this.#marks = MarkFile.open(fileSystem, options.directory)
     this.#trimmer = new Trimmer(fileSystem, options.directory, start.firstLsn, start.segments)
     const { directory, segmentBytes } = options
     const rotationStart = { ...start, directory, segmentBytes, previousEndOffset: start.previous.endOffset }
-    this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times)
+    this.#marks = MarkFile.open(fileSystem, directory)
+    try {
+      this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times)
+    } catch (error) {
+      this.#marks.close()
+      throw error
+    }
     this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#segments.endOffset }
   }
 
@@ -279,12 +297,15 @@ export class Writer {
     }
   }
 
+  /** In both slots: an older mark is as true as a newer one, but an older trim mark would miss the files that are gone. */
   #noteTrim(firstLsn: number): void {
-    this.#note(false, firstLsn)
-    try {
-      this.#marks.sync()
-    } catch (error) {
-      throw new FailedSync(error)
+    for (let slot = 0; slot < 2; slot++) {
+      this.#note(false, firstLsn)
+      try {
+        this.#marks.sync()
+      } catch (error) {
+        throw new FailedSync(error)
+      }
     }
   }
 
