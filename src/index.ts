@@ -1,7 +1,7 @@
 export type { CommitOutcome, SluiceErrorCode, SluiceErrorDetails } from './errors.js'
 export { SluiceError } from './errors.js'
 export type { Mark, MarkResult } from './format/mark.js'
-export type { DirectoryClaim, FileSystem, OpenMode, ReadableFile } from './fs/file-system.js'
+export type { DirectoryClaim, FileAccess, FileSystem, OpenMode, ReadableFile } from './fs/file-system.js'
 export type {
   AppendOptions,
   BatchCause,

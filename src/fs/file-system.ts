@@ -9,8 +9,8 @@
  * - Paths are absolute.
  */
 export interface FileSystem {
-  /** Opens a file: see {@link OpenMode}. Returns a descriptor. */
-  openSync(path: string, mode: OpenMode): number
+  /** Opens a file: see {@link OpenMode} and {@link FileAccess}. Returns a descriptor. */
+  openSync(path: string, mode: OpenMode, access?: FileAccess): number
   closeSync(fd: number): void
   /** Reads up to `length` bytes at `position`; returns how many. */
   readSync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): number
@@ -55,6 +55,14 @@ export interface FileSystem {
  * reading and writing; fails with `EEXIST` where there is one.
  */
 export type OpenMode = 'read' | 'write' | 'create'
+
+/**
+ * `cached`, the default: reads and writes of any length at any place. `direct`: the caller reads and writes whole sectors
+ * of 512 bytes, as a rule whole pages of 4,096, at multiples of them, from memory that begins at such a multiple where
+ * that can be had; so the implementation may bypass its cache. It need not, and what a write or a sync promises is the
+ * same. What is truncated need not be a multiple.
+ */
+export type FileAccess = 'cached' | 'direct'
 
 /** A file opened for asynchronous reading. */
 export interface ReadableFile {

@@ -22,6 +22,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { systemCode } from '../errors.js'
+import { openedDirectly } from './direct-file.js'
 import { claimDirectory } from './directory-lock.js'
 import type { FileSystem, OpenMode, ReadableFile } from './file-system.js'
 import { systemError } from './system-error.js'
@@ -48,7 +49,10 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
  * it by itself.
  */
 export const nodeFileSystem: FileSystem = {
-  openSync: (path, mode) => openSync(path, OPEN_FLAGS[mode], FILE_MODE),
+  openSync(path, mode, access) {
+    const fd = openSync(path, OPEN_FLAGS[mode], FILE_MODE)
+    return access === 'direct' ? openedDirectly(fd, path, mode === 'create') : fd
+  },
   closeSync,
   readSync: (fd, buffer, offset, length, position) => readSync(fd, buffer, offset, length, position),
   writeSync: (fd, buffer, offset, length, position) => writeSync(fd, buffer, offset, length, position),

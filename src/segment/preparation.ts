@@ -1,11 +1,12 @@
-import type { FileSystem } from '../fs/file-system.js'
+import type { FileAccess, FileSystem } from '../fs/file-system.js'
+import { allocatePages } from '../fs/pages.js'
 
 /** Zeros are written in slices of this size, so that a commit never waits behind more of them than this. */
 const SLICE_BYTES = 256 * 1024
 /** Slices between two syncs: a commit whose sync meets one of these waits for it. */
 const SLICES_PER_SYNC = 4
 
-const zeros = Buffer.alloc(SLICE_BYTES)
+const zeros = allocatePages(SLICE_BYTES).memory
 
 /** A zero-filled file that can become the next segment. */
 export interface PreparedFile {
@@ -27,6 +28,7 @@ export class Preparation {
   readonly #fileSystem: FileSystem
   readonly #path: string
   readonly #bytes: number
+  readonly #access: FileAccess
   #abandoned = false
   #prepared: PreparedFile | undefined
   #failure: unknown
@@ -34,10 +36,11 @@ export class Preparation {
   readonly settled: Promise<void>
   #busy = true
 
-  constructor(fileSystem: FileSystem, path: string, bytes: number) {
+  constructor(fileSystem: FileSystem, path: string, bytes: number, access: FileAccess) {
     this.#fileSystem = fileSystem
     this.#path = path
     this.#bytes = bytes
+    this.#access = access
     this.settled = this.#run().finally(() => {
       this.#busy = false
     })
@@ -70,7 +73,7 @@ export class Preparation {
   async #run(): Promise<void> {
     let fd: number | undefined
     try {
-      fd = this.#fileSystem.openSync(this.#path, 'create')
+      fd = this.#fileSystem.openSync(this.#path, 'create', this.#access)
       await this.#fill(fd)
       if (this.#abandoned) this.#discard(fd)
       else this.#prepared = { fd, path: this.#path, zeroedBytes: this.#bytes }

@@ -4,9 +4,11 @@ import { readUint64 } from '../format/checksum.js'
 import { PREPARED_PREFIX, TEMPORARY_SUFFIX } from '../format/file-names.js'
 import { sealFrame } from '../format/frame.js'
 import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
-import type { FileSystem } from '../fs/file-system.js'
+import type { FileAccess, FileSystem } from '../fs/file-system.js'
+import { pageFloor } from '../fs/pages.js'
+import { PageWriter } from './page-writer.js'
 import { Preparation } from './preparation.js'
-import { type SegmentPosition, SegmentWriter } from './segment-writer.js'
+import { type SegmentMedium, type SegmentPosition, SegmentWriter } from './segment-writer.js'
 
 /** Segments smaller than this aren't prepared in the background: they would be full before they are ready. */
 const PREPARE_FROM_SEGMENT_BYTES = 1024 * 1024
@@ -45,6 +47,7 @@ export class WriteTakenBack extends Error {
 export interface RotationStart {
   readonly directory: string
   readonly segmentBytes: number
+  readonly access: FileAccess
   readonly logId: Uint8Array
   /** The segment to continue; without one the next batch begins a new one. */
   readonly active: SegmentPosition | undefined
@@ -60,6 +63,7 @@ export interface RotationStart {
 export class RotatingSegments {
   readonly #fileSystem: FileSystem
   readonly #start: RotationStart
+  readonly #medium: SegmentMedium
   readonly #clock: CommitClock
   #active: SegmentWriter | undefined
   /** The segment whose rotation failed halfway: only to be closed. */
@@ -77,8 +81,10 @@ export class RotatingSegments {
     this.#start = start
     this.#clock = clock
     this.#previousEndOffset = start.previousEndOffset
+    const { directory, access } = start
+    this.#medium = { fileSystem, directory, access, pages: new PageWriter(fileSystem) }
     if (start.active !== undefined) {
-      this.#active = SegmentWriter.resume(fileSystem, start.directory, start.active, start.lastTimestampMs)
+      this.#active = SegmentWriter.resume(this.#medium, start.active, start.lastTimestampMs)
     }
   }
 
@@ -132,8 +138,9 @@ export class RotatingSegments {
   seal(lastLsn: number, mark: number): void {
     const segment = this.#active
     if (segment === undefined) return
+    const framesEnd = segment.offset
     this.#takingBack(segment, () => this.#clock.sealSync(() => segment.seal(lastLsn, mark)))
-    this.#previousEndOffset = segment.offset
+    this.#previousEndOffset = framesEnd
     this.#active = undefined
     segment.close()
   }
@@ -182,7 +189,12 @@ export class RotatingSegments {
     if (this.#preparation !== undefined || this.#diskIsTight || segmentBytes < PREPARE_FROM_SEGMENT_BYTES) return
     if (this.#active === undefined || this.#active.offset < segmentBytes / 2) return
     const name = `${PREPARED_PREFIX}${++this.#preparations}${TEMPORARY_SUFFIX}`
-    const preparation = new Preparation(this.#fileSystem, path.join(directory, name), segmentBytes)
+    const preparation = new Preparation(
+      this.#fileSystem,
+      path.join(directory, name),
+      pageFloor(segmentBytes),
+      this.#start.access,
+    )
     this.#preparation = preparation
     this.#underWay.add(preparation)
     preparation.settled.then(() => this.#underWay.delete(preparation))
@@ -211,12 +223,12 @@ export class RotatingSegments {
   #newSegment(drafts: FrameDrafts, mark: number): ReturnType<typeof SegmentWriter.begin> {
     const prepared = this.#preparation?.take()
     this.#preparation = undefined
-    const { directory, logId } = this.#start
+    const { logId } = this.#start
     const { firstLsn } = drafts
     const createdMs = readUint64(drafts.bytes, (drafts.places[0] ?? 0) + 32)
     const beginning = { logId, firstLsn, previousEndOffset: this.#previousEndOffset, mark, createdMs }
     try {
-      return SegmentWriter.begin(this.#fileSystem, directory, beginning, prepared)
+      return SegmentWriter.begin(this.#medium, beginning, prepared)
     } catch (error) {
       throw isDiskFull(error) ? new WriteTakenBack(error) : error
     }
@@ -250,22 +262,14 @@ export class RotatingSegments {
   }
 }
 
-/** Completes each frame for its place, and writes them: those that lie one behind the other in one call. */
+/** Completes each frame for its place, and writes them all. */
 function writeFrames(segment: SegmentWriter, { bytes, places }: FrameDrafts, mark: number): void {
-  let { offset } = segment
-  let runAt = places[0] ?? 0
-  let runBytes = 0
   for (const at of places) {
+    const { offset } = segment
     const frameBytes = bytes.readUInt32LE(at + 8)
     sealFrame(bytes, at, segment.nonceChecksum, offset, mark)
     segment.noteFrame(readUint64(bytes, at + 24), offset, readUint64(bytes, at + 32))
-    if (at !== runAt + runBytes) {
-      segment.write(bytes, runAt, runBytes)
-      runAt = at
-      runBytes = 0
-    }
-    runBytes += frameBytes
-    offset += frameBytes
+    segment.put(bytes, at, frameBytes)
   }
-  segment.write(bytes, runAt, runBytes)
+  segment.writeOut()
 }

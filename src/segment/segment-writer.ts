@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import { isDiskFull } from '../errors.js'
 import { checksum } from '../format/checksum.js'
 import { segmentFileName, TEMPORARY_SUFFIX } from '../format/file-names.js'
 import { encodeSegmentFooter } from '../format/segment-footer.js'
 import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from '../format/segment-header.js'
-import type { FileSystem } from '../fs/file-system.js'
+import type { FileAccess, FileSystem } from '../fs/file-system.js'
+import { allocatePages, pageCeil, pageFloor } from '../fs/pages.js'
+import type { PageWriter } from './page-writer.js'
 import type { PreparedFile } from './preparation.js'
 import { SegmentIndex } from './segment-index.js'
 import { writeFully } from './transfer.js'
 
-const zeros = Buffer.alloc(1024 * 1024)
+const zeros = allocatePages(1024 * 1024).memory
 const LEAST_ZERO_FILL_BYTES = 256 * 1024
-const MOST_ZERO_FILL_BYTES = 4 * 1024 * 1024
+const MOST_ZERO_FILL_BYTES = zeros.length
 
 /** Where a segment that is continued stands. */
 export interface SegmentPosition {
@@ -45,6 +46,15 @@ export interface SegmentCheckpoint {
   readonly lastTimestampMs: number
 }
 
+/** What segments are written through. */
+export interface SegmentMedium {
+  readonly fileSystem: FileSystem
+  readonly directory: string
+  /** Of the one segment that is written to: the next one goes on with it. */
+  readonly pages: PageWriter
+  readonly access: FileAccess
+}
+
 /** What a new segment's header says. */
 export interface SegmentBeginning {
   readonly logId: Uint8Array
@@ -62,20 +72,21 @@ export class SegmentWriter {
   readonly firstLsn: number
   readonly nonceChecksum: number
   readonly #fileSystem: FileSystem
+  readonly #pages: PageWriter
   readonly #fd: number
   readonly #index: SegmentIndex
   readonly #footer: { firstTimestampMs: number; lastTimestampMs: number; frameCount: number }
-  #offset: number
-  #zeroedBytes: number
+  /** Up to here the file is made, its end with zeros. */
+  #fileBytes: number
   #zeroFillBytes = LEAST_ZERO_FILL_BYTES
 
-  private constructor(fileSystem: FileSystem, fd: number, position: SegmentPosition) {
-    this.#fileSystem = fileSystem
+  private constructor(medium: SegmentMedium, fd: number, position: SegmentPosition) {
+    this.#fileSystem = medium.fileSystem
+    this.#pages = medium.pages
     this.#fd = fd
     this.firstLsn = position.firstLsn
     this.nonceChecksum = checksum(position.nonce)
-    this.#offset = position.endOffset
-    this.#zeroedBytes = Math.max(position.fileBytes, position.endOffset)
+    this.#fileBytes = Math.max(position.fileBytes, position.endOffset)
     this.#index = position.index
     this.#footer = {
       firstTimestampMs: position.firstTimestampMs,
@@ -85,29 +96,30 @@ export class SegmentWriter {
   }
 
   /** Continues the last segment of a recovered log. */
-  static resume(
-    fileSystem: FileSystem,
-    directory: string,
-    position: SegmentPosition,
-    lastTimestampMs: number,
-  ): SegmentWriter {
-    const fd = fileSystem.openSync(path.join(directory, segmentFileName(position.firstLsn)), 'write')
-    const segment = new SegmentWriter(fileSystem, fd, position)
+  static resume(medium: SegmentMedium, position: SegmentPosition, lastTimestampMs: number): SegmentWriter {
+    const { fileSystem, directory, access, pages } = medium
+    const fd = fileSystem.openSync(path.join(directory, segmentFileName(position.firstLsn)), 'write', access)
+    try {
+      pages.moveTo(fd, position.endOffset)
+    } catch (error) {
+      fileSystem.closeSync(fd)
+      throw error
+    }
+    const segment = new SegmentWriter(medium, fd, position)
     segment.#footer.lastTimestampMs = lastTimestampMs
     return segment
   }
 
   /**
-   * Begins a segment in a temporary file, the prepared one or a new one: its header is written. It gets its name by
-   * {@link publish}, once its first frames are synced. On a full disk nothing is left of it, on any other error only what
-   * recovery removes.
+   * Begins a segment in a temporary file, the prepared one or a new one, with its header, which is written together with
+   * the first frames. It gets its name by {@link publish}, once those are synced.
    */
   static begin(
-    fileSystem: FileSystem,
-    directory: string,
+    medium: SegmentMedium,
     beginning: SegmentBeginning,
     prepared: PreparedFile | undefined,
   ): { segment: SegmentWriter; temporaryPath: string } {
+    const { fileSystem, directory, access, pages } = medium
     const nonce = randomBytes(16)
     const header = Buffer.alloc(SEGMENT_HEADER_BYTES)
     writeSegmentHeader(header, {
@@ -118,8 +130,8 @@ export class SegmentWriter {
     })
     const temporaryPath =
       prepared?.path ?? path.join(directory, `${segmentFileName(beginning.firstLsn)}${TEMPORARY_SUFFIX}`)
-    const fd = prepared?.fd ?? fileSystem.openSync(temporaryPath, 'create')
-    const segment = new SegmentWriter(fileSystem, fd, {
+    const fd = prepared?.fd ?? fileSystem.openSync(temporaryPath, 'create', access)
+    const segment = new SegmentWriter(medium, fd, {
       firstLsn: beginning.firstLsn,
       nonce,
       endOffset: SEGMENT_HEADER_BYTES,
@@ -128,27 +140,22 @@ export class SegmentWriter {
       firstTimestampMs: 0,
       index: new SegmentIndex(),
     })
-    try {
-      writeFully(fileSystem, fd, header, 0, header.length, 0)
-    } catch (error) {
-      if (isDiskFull(error)) segment.discard(temporaryPath)
-      else segment.close()
-      throw error
-    }
+    pages.moveTo(fd, 0)
+    pages.put(header, 0, header.length)
     return { segment, temporaryPath }
   }
 
   /** Where the next frame goes, in bytes from the beginning of the file. */
   get offset(): number {
-    return this.#offset
+    return this.#pages.offset
   }
 
-  /** Bytes ahead of {@link offset} that are zero-filled and synced. */
+  /** Bytes ahead of {@link offset} that are zero-filled and synced, but for those that fill a page up. */
   get zeroedAheadBytes(): number {
-    return Math.max(0, this.#zeroedBytes - this.#offset)
+    return Math.max(0, this.#fileBytes - this.offset)
   }
 
-  /** Notes a frame that the next {@link write} brings to `offset`. */
+  /** Notes a frame that the next {@link put} brings to `offset`. */
   noteFrame(firstLsn: number, offset: number, timestampMs: number): void {
     this.#index.add(firstLsn, offset)
     if (this.#footer.frameCount === 0) this.#footer.firstTimestampMs = timestampMs
@@ -156,10 +163,15 @@ export class SegmentWriter {
     this.#footer.frameCount++
   }
 
-  /** Writes whole frames behind those that are there. After an error, {@link cutBack} or give up. */
-  write(bytes: Uint8Array, at: number, length: number): void {
-    writeFully(this.#fileSystem, this.#fd, bytes, at, length, this.#offset)
-    this.#offset += length
+  /** Puts whole frames behind those that are there, to be written by the next {@link writeOut} at the latest. */
+  put(bytes: Buffer, at: number, length: number): void {
+    this.#pages.put(bytes, at, length)
+  }
+
+  /** Writes all that was put. After an error of this, or of {@link put}, {@link cutBack} or give up. */
+  writeOut(): void {
+    this.#pages.writeOut()
+    this.#fileBytes = Math.max(this.#fileBytes, pageCeil(this.offset))
   }
 
   /**
@@ -177,7 +189,7 @@ export class SegmentWriter {
   /** Where the segment stands, for {@link cutBack}. Take it before the frames of a batch are noted. */
   get checkpoint(): SegmentCheckpoint {
     const { frameCount, lastTimestampMs } = this.#footer
-    return { offset: this.#offset, indexEntries: this.#index.lsns.length, frameCount, lastTimestampMs }
+    return { offset: this.offset, indexEntries: this.#index.lsns.length, frameCount, lastTimestampMs }
   }
 
   /**
@@ -187,8 +199,8 @@ export class SegmentWriter {
   cutBack(checkpoint: SegmentCheckpoint): void {
     this.#fileSystem.truncateSync(this.#fd, checkpoint.offset)
     this.sync()
-    this.#offset = checkpoint.offset
-    this.#zeroedBytes = checkpoint.offset
+    this.#fileBytes = checkpoint.offset
+    this.#pages.moveTo(this.#fd, checkpoint.offset)
     this.#index.lsns.length = checkpoint.indexEntries
     this.#index.offsets.length = checkpoint.indexEntries
     this.#footer.frameCount = checkpoint.frameCount
@@ -200,21 +212,19 @@ export class SegmentWriter {
    * `segmentBytes`, and one slice a call: slices double, so that a small log stays small. Returns whether it did.
    */
   zeroFill(segmentBytes: number): boolean {
-    const begin = Math.max(this.#zeroedBytes, this.#offset)
-    const length = Math.min(this.#zeroFillBytes, segmentBytes - begin)
+    const begin = Math.max(pageFloor(this.#fileBytes), pageCeil(this.offset))
+    const length = Math.min(this.#zeroFillBytes, pageFloor(segmentBytes) - begin)
     if (length <= 0) return false
-    for (let done = 0; done < length; done += zeros.length) {
-      writeFully(this.#fileSystem, this.#fd, zeros, 0, Math.min(zeros.length, length - done), begin + done)
-    }
+    writeFully(this.#fileSystem, this.#fd, zeros, 0, length, begin)
     this.sync()
-    this.#zeroedBytes = begin + length
+    this.#fileBytes = begin + length
     this.#zeroFillBytes = Math.min(MOST_ZERO_FILL_BYTES, this.#zeroFillBytes * 2)
     return true
   }
 
   /** Drops zeros written in vain, after a zero fill that didn't fit, and fills no more. */
   dropZeros(): void {
-    this.#fileSystem.truncateSync(this.#fd, Math.max(this.#zeroedBytes, this.#offset))
+    this.#fileSystem.truncateSync(this.#fd, Math.max(this.#fileBytes, this.offset))
     this.#zeroFillBytes = 0
   }
 
@@ -233,10 +243,11 @@ export class SegmentWriter {
         entryOffsets: this.#index.offsets,
       },
       this.nonceChecksum,
-      this.#offset,
+      this.offset,
     )
-    writeFully(this.#fileSystem, this.#fd, footer, 0, footer.length, this.#offset)
-    this.#fileSystem.truncateSync(this.#fd, this.#offset + footer.length)
+    this.put(footer, 0, footer.length)
+    this.writeOut()
+    this.#fileSystem.truncateSync(this.#fd, this.offset)
     this.sync()
   }
 
@@ -247,8 +258,8 @@ export class SegmentWriter {
 
   /** Cuts off the zeros ahead, for a segment that will not be written to for now. */
   trimZeros(): void {
-    if (this.#zeroedBytes > this.#offset) this.#fileSystem.truncateSync(this.#fd, this.#offset)
-    this.#zeroedBytes = this.#offset
+    if (this.#fileBytes > this.offset) this.#fileSystem.truncateSync(this.#fd, this.offset)
+    this.#fileBytes = this.offset
   }
 
   close(): void {

@@ -1,14 +1,14 @@
 import { join, resolve } from 'node:path'
 import { isDiskFull, SluiceError, shown, systemCode } from '../errors.js'
 import { LOCK_FILE } from '../fs/directory-lock.js'
-import type { DirectoryClaim, FileSystem, OpenMode, ReadableFile } from '../fs/file-system.js'
+import type { DirectoryClaim, FileAccess, FileSystem, OpenMode, ReadableFile } from '../fs/file-system.js'
 import { absoluteFolder, makeFolderPath } from '../fs/folder-path.js'
 import { systemError } from '../fs/system-error.js'
 import { CallGate, throwFault } from './call-gate.js'
 import type { Fault, FileSystemCall } from './fault.js'
 import { Random } from './random.js'
 import { SimulatedDisk } from './simulated-disk.js'
-import type { SimulatedFile } from './simulated-file.js'
+import { SECTOR_BYTES, type SimulatedFile } from './simulated-file.js'
 
 /** Options of {@link SimulatedFileSystem}. */
 export interface SimulatedFileSystemOptions {
@@ -30,6 +30,7 @@ interface OpenFile {
   path: string
   readonly file: SimulatedFile
   readonly writable: boolean
+  readonly access: FileAccess
 }
 
 /**
@@ -132,8 +133,8 @@ export class SimulatedFileSystem implements FileSystem {
 
   // FileSystem, in the caller's thread.
 
-  openSync(path: string, mode: OpenMode): number {
-    return this.#open('openSync', path, mode)
+  openSync(path: string, mode: OpenMode, access: FileAccess = 'cached'): number {
+    return this.#open('openSync', path, mode, access)
   }
 
   closeSync(fd: number): void {
@@ -217,7 +218,7 @@ export class SimulatedFileSystem implements FileSystem {
   // FileSystem, in the background.
 
   async open(path: string): Promise<ReadableFile> {
-    const fd = this.#open('open', path, 'read')
+    const fd = this.#open('open', path, 'read', 'cached')
     let closed = false
     return {
       read: async (buffer, offset, length, position) =>
@@ -286,13 +287,13 @@ export class SimulatedFileSystem implements FileSystem {
     }
   }
 
-  #open(call: 'openSync' | 'open', file: string, mode: OpenMode): number {
+  #open(call: 'openSync' | 'open', file: string, mode: OpenMode, access: FileAccess): number {
     const path = resolve(file)
     return this.#gate.pass({ call, path }, (number, fault) => {
       throwFault(fault, 'open', path)
       const opened = mode === 'create' ? this.#disk.createFile(number, path) : this.#disk.file(path, 'open')
       const fd = this.#nextFd++
-      this.#openFiles.set(fd, { path, file: opened, writable: mode !== 'read' })
+      this.#openFiles.set(fd, { path, file: opened, writable: mode !== 'read', access })
       return fd
     })
   }
@@ -306,22 +307,26 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   #read(call: 'readSync' | 'read', fd: number, target: Uint8Array, position: number): number {
-    const { path, file } = this.#opened(fd, 'read')
+    const { path, file, access } = this.#opened(fd, 'read')
     return this.#gate.pass({ call, path, fd, position, bytes: target.length }, (_, fault) => {
       throwFault(fault, 'read')
-      return file.read(target.subarray(0, fault?.short), position)
+      if (access === 'direct') checkSectors(target, position, 'read')
+      return file.read(target.subarray(0, granted(target.length, fault?.short, access)), position)
     })
   }
 
   #write(call: 'writeSync' | 'write', fd: number, data: Uint8Array, position: number): number {
-    const { path, file, writable } = this.#opened(fd, 'write')
+    const { path, file, writable, access } = this.#opened(fd, 'write')
     const effect = (number: number, fault: Fault | undefined): number => {
       if (!writable) throw systemError('EBADF', 'write')
-      const granted = data.subarray(0, fault?.short ?? (fault?.error === undefined ? data.length : 0))
-      const fitting = granted.subarray(0, this.#roomFor(file, position, granted.length))
+      if (access === 'direct') checkSectors(data, position, 'write')
+      const asked = fault?.error === undefined ? data.length : 0
+      const bytes = fault?.short === undefined ? asked : granted(data.length, fault.short, access)
+      const room = this.#roomFor(file, position, bytes)
+      const fitting = data.subarray(0, access === 'direct' ? room - (room % SECTOR_BYTES) : room)
       file.write(number, fitting, position)
       throwFault(fault, 'write')
-      if (fitting.length === 0 && granted.length > 0) throw systemError('ENOSPC', 'write')
+      if (fitting.length === 0 && bytes > 0) throw systemError('ENOSPC', 'write')
       return fitting.length
     }
     return this.#gate.pass({ call, path, fd, position, bytes: data.length }, effect, (number) => {
@@ -391,6 +396,17 @@ function part(buffer: Uint8Array, offset: number, length: number, position: numb
   if (!Number.isSafeInteger(length) || length < 0 || length > buffer.length - offset) throw outOfRange('length', length)
   if (!Number.isSafeInteger(position) || position < 0) throw outOfRange('position', position)
   return buffer.subarray(offset, offset + length)
+}
+
+/** How many of the bytes a short transfer does: with direct access whole sectors, and one at least. */
+function granted(bytes: number, short: number | undefined, access: FileAccess): number {
+  if (short === undefined || short >= bytes) return bytes
+  return access === 'direct' && short > 0 ? Math.max(SECTOR_BYTES, short - (short % SECTOR_BYTES)) : short
+}
+
+/** Direct access is refused where it isn't in whole sectors, as a disk would. */
+function checkSectors(data: Uint8Array, position: number, syscall: string): void {
+  if ((data.length | position | data.byteOffset) % SECTOR_BYTES !== 0) throw systemError('EINVAL', syscall)
 }
 
 function outOfRange(name: string, value: number): Error {

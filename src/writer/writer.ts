@@ -1,5 +1,5 @@
 import { isDiskFull, toErrorRecord } from '../errors.js'
-import type { FileSystem } from '../fs/file-system.js'
+import type { FileAccess, FileSystem } from '../fs/file-system.js'
 import { monotonicMs } from '../ring/clock.js'
 import type { RingConsumer } from '../ring/consumer.js'
 import type { ProgressReport, ReportedCause, WriterReport } from '../ring/report.js'
@@ -75,7 +75,9 @@ export class Writer {
     this.#delay = new BatchDelay(options.batch.maxDelayMs)
     this.#trimmer = new Trimmer(fileSystem, options.directory, start.firstLsn, start.segments)
     const { directory, segmentBytes } = options
-    const rotationStart = { ...start, directory, segmentBytes, previousEndOffset: start.previous.endOffset }
+    // Where syncs are put off, the page cache takes the writes in much sooner than the device would.
+    const access: FileAccess = this.#schedule.withEachBatch ? 'direct' : 'cached'
+    const rotationStart = { ...start, directory, segmentBytes, access, previousEndOffset: start.previous.endOffset }
     this.#marks = MarkFile.open(fileSystem, directory)
     try {
       this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times)

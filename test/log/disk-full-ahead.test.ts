@@ -17,7 +17,7 @@ test('zeros that don’t fit are dropped again, and their room is the appends’
   t.is(refused.length, 1, 'the zeros did not fit')
   t.deepEqual(
     callsOf(fileSystem, 'truncateSync', SEGMENT).map(({ bytes }) => bytes),
-    [4096 + 72],
+    [8192],
   )
   t.is(await log.append(PIECE), 2, 'this would not fit beside them')
   await quiet()

@@ -41,18 +41,18 @@ const PLACES: readonly FullDisk[] = [
   },
   {
     name: 'a part of the write of a batch',
-    faults: [noSpace('writeSync', SEGMENT, { short: 70 })],
-    data: 'x'.repeat(300),
+    faults: [noSpace('writeSync', SEGMENT, { short: 1100 })],
+    data: 'x'.repeat(3000),
   },
   { name: 'all but the last frame of a batch', faults: [noSpace('writeSync', SEGMENT, { short: 70 })], data: 'x' },
   {
     name: 'the rest of a short write',
     faults: [
-      { call: 'writeSync', path: SEGMENT, short: 70 },
-      { call: 'writeSync', path: SEGMENT, short: 100, nth: 2 },
+      { call: 'writeSync', path: SEGMENT, short: 700 },
+      { call: 'writeSync', path: SEGMENT, short: 1100, nth: 2 },
       noSpace('writeSync', SEGMENT, { nth: 3 }),
     ],
-    data: 'x'.repeat(300),
+    data: 'x'.repeat(3000),
   },
   { name: 'the footer of the segment before', faults: [noSpace('writeSync', SEGMENT)], data: LARGE },
   {
@@ -62,15 +62,14 @@ const PLACES: readonly FullDisk[] = [
   },
   { name: 'the cut behind the footer', faults: [noSpace('truncateSync', SEGMENT)], data: LARGE },
   { name: 'making the new segment', faults: [noSpace('openSync', NEW_SEGMENT)], data: LARGE },
-  { name: 'the header of the new segment', faults: [noSpace('writeSync', NEW_SEGMENT)], data: LARGE },
   {
-    name: 'the first frame of the new segment',
-    faults: [noSpace('writeSync', NEW_SEGMENT, { nth: 2 })],
+    name: 'the header and the first frame of the new segment',
+    faults: [noSpace('writeSync', NEW_SEGMENT)],
     data: LARGE,
   },
   {
     name: 'a part of the first frame of the new segment',
-    faults: [noSpace('writeSync', NEW_SEGMENT, { nth: 2, short: 5000 })],
+    faults: [noSpace('writeSync', NEW_SEGMENT, { short: 5000 })],
     data: LARGE,
   },
   { name: 'the name of the new segment', faults: [noSpace('renameSync', NEW_SEGMENT)], data: LARGE },

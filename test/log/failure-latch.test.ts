@@ -59,7 +59,11 @@ const FAILURES: readonly Failure[] = [
     seen: true,
   })),
   { name: 'the write of a batch', faults: [io('writeSync', SEGMENT)], data: 'x' },
-  { name: 'a part of the write of a batch', faults: [io('writeSync', SEGMENT, { short: 40 })], data: 'x' },
+  {
+    name: 'a part of the write of a batch',
+    faults: [io('writeSync', SEGMENT, { short: 1100 })],
+    data: 'x'.repeat(3000),
+  },
   { name: 'the cut that a full disk asks for', faults: [full, io('truncateSync', SEGMENT)], data: 'x' },
   { name: 'a cut on a full disk', faults: [full, io('truncateSync', SEGMENT, { error: 'ENOSPC' })], data: 'x' },
   { name: 'the sync of a cut', faults: [full, io('datasyncSync', SEGMENT)], data: 'x' },
@@ -78,8 +82,12 @@ const FAILURES: readonly Failure[] = [
   },
   { name: 'closing the segment before', faults: [io('closeSync', SEGMENT)], data: LARGE },
   { name: 'making the new segment', faults: [io('openSync', NEW_SEGMENT)], data: LARGE },
-  { name: 'the header of the new segment', faults: [io('writeSync', NEW_SEGMENT)], data: LARGE },
-  { name: 'the first frame of the new segment', faults: [io('writeSync', NEW_SEGMENT, { nth: 2 })], data: LARGE },
+  { name: 'the header and the first frame of the new segment', faults: [io('writeSync', NEW_SEGMENT)], data: LARGE },
+  {
+    name: 'a part of the first frame of the new segment',
+    faults: [io('writeSync', NEW_SEGMENT, { short: 5000 })],
+    data: LARGE,
+  },
   { name: 'the sync of the new segment', faults: [io('datasyncSync', NEW_SEGMENT)], data: LARGE },
   {
     name: 'the sync of the new segment, on a full disk',
@@ -235,7 +243,7 @@ test('a failed sync of zeros latches the log, though nobody waits for it', async
   const failed: SluiceError[] = []
   log.on('failed', (error) => failed.push(error))
   // Few of the first zeros are left now.
-  const acknowledged = 'x'.repeat(200_000)
+  const acknowledged = 'x'.repeat(210_000)
   // The first sync is that of the batch, the second that of the zeros behind it.
   fileSystem.inject({ call: 'datasyncSync', path: SEGMENT, nth: 2, error: 'EIO' })
   t.is(await log.append(acknowledged), 2)

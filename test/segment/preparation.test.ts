@@ -13,10 +13,10 @@ function namesOf(fileSystem: SimulatedFileSystem): FileSystemCallName[] {
 
 test('a prepared file is filled with zeros, and synced', async (t) => {
   const fileSystem = new SimulatedFileSystem()
-  const preparation = new Preparation(fileSystem, PATH, 2.5 * MIB)
+  const preparation = new Preparation(fileSystem, PATH, 2.5 * MIB, 'direct')
   t.true(preparation.busy)
   t.is(preparation.take()?.fd, undefined, 'not before it is done')
-  const other = new Preparation(fileSystem, '/prepared-2.tmp', 2.5 * MIB)
+  const other = new Preparation(fileSystem, '/prepared-2.tmp', 2.5 * MIB, 'direct')
   await Promise.all([preparation.settled, other.settled])
   t.false(other.busy)
   const prepared = other.take()
@@ -31,7 +31,7 @@ test('a prepared file is filled with zeros, and synced', async (t) => {
 
 test('it is written in small pieces, and now and then synced on the way, so that no call takes long', async (t) => {
   const fileSystem = new SimulatedFileSystem()
-  await new Preparation(fileSystem, PATH, 20 * MIB).settled
+  await new Preparation(fileSystem, PATH, 20 * MIB, 'direct').settled
   let unsynced = 0
   let syncs = 0
   for (const { call, bytes = 0 } of fileSystem.calls) {
@@ -48,7 +48,7 @@ test('it is written in small pieces, and now and then synced on the way, so that
 
 test('what was taken too early is given up: closed and removed once no call is under way', async (t) => {
   const fileSystem = new GatedWrites()
-  const preparation = new Preparation(fileSystem, PATH, 8 * MIB)
+  const preparation = new Preparation(fileSystem, PATH, 8 * MIB, 'direct')
   t.is(fileSystem.waiting, 1)
   t.is(preparation.take(), undefined)
   t.true(preparation.busy)
@@ -63,7 +63,7 @@ test('what was taken too early is given up: closed and removed once no call is u
 
 test('one that is done is closed and removed at once when it is given up', async (t) => {
   const fileSystem = new SimulatedFileSystem()
-  const preparation = new Preparation(fileSystem, PATH, MIB)
+  const preparation = new Preparation(fileSystem, PATH, MIB, 'direct')
   await preparation.settled
   preparation.abandon()
   t.deepEqual(namesOf(fileSystem).slice(-2), ['closeSync', 'removeSync'])
@@ -74,7 +74,7 @@ test('one that is done is closed and removed at once when it is given up', async
 
 test('one that was taken is not touched any more', async (t) => {
   const fileSystem = new SimulatedFileSystem()
-  const preparation = new Preparation(fileSystem, PATH, MIB)
+  const preparation = new Preparation(fileSystem, PATH, MIB, 'direct')
   await preparation.settled
   preparation.take()
   preparation.abandon()
@@ -85,7 +85,7 @@ test('an error ends it, and nothing is left behind', async (t) => {
   for (const call of ['openSync', 'write', 'datasync'] as const) {
     const fileSystem = new SimulatedFileSystem()
     fileSystem.inject({ call, error: 'EIO' })
-    const preparation = new Preparation(fileSystem, PATH, 2 * MIB)
+    const preparation = new Preparation(fileSystem, PATH, 2 * MIB, 'direct')
     await preparation.settled
     t.like(preparation.failure, { code: 'EIO' })
     t.is(preparation.take(), undefined)
@@ -96,7 +96,7 @@ test('an error ends it, and nothing is left behind', async (t) => {
 
 test('a disk that is full ends it, and gets its room back', async (t) => {
   const fileSystem = new SimulatedFileSystem({ capacityBytes: 1.5 * MIB })
-  const preparation = new Preparation(fileSystem, PATH, 2 * MIB)
+  const preparation = new Preparation(fileSystem, PATH, 2 * MIB, 'direct')
   await preparation.settled
   t.like(preparation.failure, { code: 'ENOSPC' })
   t.deepEqual(fileSystem.listSync('/'), [])
@@ -105,12 +105,12 @@ test('a disk that is full ends it, and gets its room back', async (t) => {
 test('short writes are carried on, and one that writes nothing ends it', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   fileSystem.inject({ call: 'write', short: 1000 })
-  const preparation = new Preparation(fileSystem, PATH, MIB)
+  const preparation = new Preparation(fileSystem, PATH, MIB, 'direct')
   await preparation.settled
   t.is(preparation.failure, undefined)
   t.is(fileSystem.sizeSync(preparation.take()?.fd ?? -1), MIB)
   fileSystem.inject({ call: 'write', short: 0, once: false })
-  const other = new Preparation(fileSystem, '/other.tmp', MIB)
+  const other = new Preparation(fileSystem, '/other.tmp', MIB, 'direct')
   await other.settled
   t.regex(String(other.failure), /took 0 of/)
 })
@@ -118,7 +118,7 @@ test('short writes are carried on, and one that writes nothing ends it', async (
 test('an error while it cleans up is noted, and harms nobody', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   fileSystem.inject({ call: 'removeSync', error: 'EACCES' })
-  const preparation = new Preparation(fileSystem, PATH, MIB)
+  const preparation = new Preparation(fileSystem, PATH, MIB, 'direct')
   await preparation.settled
   preparation.abandon()
   t.like(preparation.failure, { code: 'EACCES' })

@@ -13,9 +13,9 @@ export function fifoIn(directory: string): string {
   return join(directory, 'fifo')
 }
 
-/** The record that orders it. */
+/** The record that orders it. It fills most of a page, of which half is written where that is ordered. */
 export function order(moment: Moment, way: Way): string {
-  return `ORDER ${moment} ${way} RORDER`
+  return `ORDER ${moment} ${way} RORDER`.padEnd(3500, '.')
 }
 
 /** The order in what is about to be written. */

@@ -261,3 +261,40 @@ test('a full disk: writes are short, then fail; overwriting, cutting and removin
   const after = fs.crash()
   t.is(after.capacityBytes, 1010)
 })
+
+test('direct access is in whole sectors, as on a disk', (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const fd = fileSystem.openSync('/file', 'create', 'direct')
+  const bytes = Buffer.alloc(8192, 1)
+  t.is(fileSystem.writeSync(fd, bytes, 512, 4096, 1024), 4096)
+  for (const [offset, length, position] of [
+    [1, 512, 0],
+    [0, 511, 0],
+    [0, 512, 100],
+  ] as const) {
+    t.throws(() => fileSystem.writeSync(fd, bytes, offset, length, position), { code: 'EINVAL' })
+    t.throws(() => fileSystem.readSync(fd, bytes, offset, length, position), { code: 'EINVAL' })
+  }
+  t.is(fileSystem.readSync(fd, bytes, 0, 8192, 0), 5120)
+  const cached = fileSystem.openSync('/file', 'write')
+  t.is(fileSystem.writeSync(cached, bytes, 1, 511, 100), 511)
+})
+
+test('a short transfer with direct access does whole sectors, and one at least', (t) => {
+  for (const [short, done] of [
+    [1, 512],
+    [512, 512],
+    [1500, 1024],
+    [9000, 4096],
+  ] as const) {
+    const fileSystem = new SimulatedFileSystem()
+    const fd = fileSystem.openSync('/file', 'create', 'direct')
+    fileSystem.inject({ call: 'writeSync', short })
+    t.is(fileSystem.writeSync(fd, Buffer.alloc(4096, 1), 0, 4096, 0), done)
+    t.is(fileSystem.sizeSync(fd), done)
+  }
+  const full = new SimulatedFileSystem({ capacityBytes: 1100 })
+  const fd = full.openSync('/file', 'create', 'direct')
+  t.is(full.writeSync(fd, Buffer.alloc(4096), 0, 4096, 0), 1024)
+  t.throws(() => full.writeSync(fd, Buffer.alloc(4096), 0, 4096, 1024), { code: 'ENOSPC' })
+})

@@ -1,0 +1,75 @@
+import type { FileSystem } from '../fs/file-system.js'
+import { allocatePages, PAGE_BYTES, pageCeil, pageFloor } from '../fs/pages.js'
+import { writeFully } from './transfer.js'
+
+/** What is put is written at the latest once there is so much of it. */
+const STAGE_BYTES = 4 * 1024 * 1024
+const SECTOR_BYTES = 512
+
+/**
+ * Writes files one after the other, each from some offset on without gaps, in whole pages from page-aligned memory: so
+ * that the writes can bypass the page cache, which costs more than the device does once a batch has some pages.
+ *
+ * The page in which the last bytes end is filled up with zeros, and written again, the same bytes first, with those that
+ * come next. A write that is torn at sectors leaves in each of them old or new bytes: where a sector held bytes before,
+ * both begin with them.
+ */
+export class PageWriter {
+  readonly #fileSystem: FileSystem
+  readonly #stage: Buffer = allocatePages(STAGE_BYTES).memory
+  #fd = -1
+  /** Where in the file the stage begins: at a page. */
+  #begin = 0
+  /** Bytes in the stage; those below {@link #written} have been written. */
+  #staged = 0
+  #written = 0
+
+  constructor(fileSystem: FileSystem) {
+    this.#fileSystem = fileSystem
+  }
+
+  /** Where the next bytes go. */
+  get offset(): number {
+    return this.#begin + this.#staged
+  }
+
+  /** Goes over to another file, behind the bytes that it has below `offset`; forgets what was put and not written. */
+  moveTo(fd: number, offset: number): void {
+    this.#fd = fd
+    this.#begin = pageFloor(offset)
+    this.#staged = offset - this.#begin
+    this.#written = this.#staged
+    for (let done = 0; done < this.#staged; ) {
+      // Whole sectors up to the page's end, as a direct read has to; the file may end within them.
+      const read = this.#fileSystem.readSync(fd, this.#stage, done, PAGE_BYTES - done, this.#begin + done)
+      if (done + read >= this.#staged) return
+      if (read < SECTOR_BYTES) throw new Error(`the file ends at ${this.#begin + done + read}, not behind ${offset}`)
+      done += read - (read % SECTOR_BYTES)
+    }
+  }
+
+  /** Puts bytes behind those that are there. They are copied, and need not have been written before {@link writeOut}. */
+  put(bytes: Buffer, at: number, length: number): void {
+    for (let done = 0; done < length; ) {
+      const taken = Math.min(length - done, STAGE_BYTES - this.#staged)
+      bytes.copy(this.#stage, this.#staged, at + done, at + done + taken)
+      this.#staged += taken
+      done += taken
+      if (this.#staged === STAGE_BYTES) this.writeOut()
+    }
+  }
+
+  /** Writes all that was put. After an error {@link moveTo} a place that is known, or give up. */
+  writeOut(): void {
+    if (this.#staged === this.#written) return
+    const end = pageCeil(this.#staged)
+    this.#stage.fill(0, this.#staged, end)
+    const from = pageFloor(this.#written)
+    writeFully(this.#fileSystem, this.#fd, this.#stage, from, end - from, this.#begin + from)
+    const kept = pageFloor(this.#staged)
+    if (kept > 0) this.#stage.copyWithin(0, kept, this.#staged)
+    this.#begin += kept
+    this.#staged -= kept
+    this.#written = this.#staged
+  }
+}
