@@ -37,7 +37,7 @@ async function bench(settings: Settings): Promise<void> {
   )
   console.log(
     `256-byte records; ${settings.rounds} rounds of trials, each in its own process: ` +
-      `${settings.warmUpSeconds} s to warm up, ${settings.seconds} s measured\n`,
+      `${settings.seconds} s measured, once the driver is warm\n`,
   )
   if (isInMemory(machine))
     console.log('This folder lies in memory, where a sync costs nothing: choose another --directory.\n')

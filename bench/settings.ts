@@ -7,7 +7,8 @@ export type SuiteName = (typeof SUITE_NAMES)[number]
 export interface Settings {
   readonly only: readonly SuiteName[]
   readonly concurrency: readonly number[]
-  readonly warmUpSeconds: number
+  /** Cuts every driver's time to warm up short. */
+  readonly warmUpSecondsMax: number
   readonly seconds: number
   readonly rounds: number
   /** Bytes of records in the segment that the recovery suite reads back. */
@@ -25,6 +26,7 @@ export const HELP = `usage: npm run bench -- [options]
   --only NAMES           suites to run, with commas: ${SUITE_NAMES.join(', ')}
   --concurrency NUMBERS  producers at the same time, with commas (default 1,16,64,256,1024,4096)
   --seconds N            measured time of each trial (default ${QUICK.seconds}; ${FULL.seconds} with --full)
+  --warm-up N            seconds to warm up, at most (default: what each driver needs)
   --rounds N             how often each trial is repeated (default ${QUICK.rounds}; ${FULL.rounds} with --full)
   --full                 longer trials, more rounds, a larger segment to recover
   --json FILE            writes every figure, and where it was measured, as JSON
@@ -41,6 +43,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
       concurrency: { type: 'string', default: '1,16,64,256,1024,4096' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
+      'warm-up': { type: 'string' },
       full: { type: 'boolean', default: false },
       json: { type: 'string' },
       directory: { type: 'string', default: tmpdir() },
@@ -53,7 +56,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
   return {
     only: suites(values.only),
     concurrency: values.concurrency.split(',').map((text) => positiveInteger('--concurrency', text)),
-    warmUpSeconds: seconds / 2,
+    warmUpSecondsMax: positive('--warm-up', values['warm-up'], Number.POSITIVE_INFINITY),
     seconds,
     rounds: values.rounds === undefined ? preset.rounds : positiveInteger('--rounds', values.rounds),
     recoveryBytes: preset.recoveryBytes,
@@ -72,7 +75,8 @@ function suites(text: string | undefined): readonly SuiteName[] {
 }
 
 function positive(name: string, text: string | undefined, fallback: number): number {
-  const value = text === undefined ? fallback : Number(text)
+  if (text === undefined) return fallback
+  const value = Number(text)
   if (!(value > 0 && value < Number.POSITIVE_INFINITY))
     throw new Error(`${name} must be a positive number, not ${text}`)
   return value

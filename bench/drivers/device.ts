@@ -14,6 +14,7 @@ const FILE_BYTES = 64 * MIB
 export const device: Driver = {
   description: 'a bare loop of write and fdatasync with the bytes of a whole batch, over a file of zeros',
   preparation: 'outside the clock',
+  warmUpSeconds: 0.5,
   async open({ directory, producers }) {
     const fd = openSync(join(directory, 'region'), 'w')
     const zeros = Buffer.alloc(MIB)

@@ -40,6 +40,8 @@ export interface Driver {
   readonly description: string
   /** Whether zero-filling a file ahead, where the driver does so, falls inside the measured time. */
   readonly preparation: 'none' | 'inside the clock' | 'outside the clock'
+  /** Seconds of load, not measured, until it is as fast as it gets: most of it is the engine compiling what is hot. */
+  readonly warmUpSeconds: number
   /** Everything that comes before the clock starts. */
   open(setting: DriverSetting): Promise<Subject>
 }

@@ -9,6 +9,7 @@ import type { Driver, DriverSetting, Subject } from './driver.js'
 export const fsyncPerAppend: Driver = {
   description: 'open, write, fsync and close for each record, as many at once as is fastest',
   preparation: 'none',
+  warmUpSeconds: 0.5,
   open: (setting) => openSubject(setting, setting.inFlightMax),
 }
 
@@ -16,6 +17,7 @@ export const fsyncPerAppend: Driver = {
 export const fsyncInTurn: Driver = {
   description: 'open, write, fsync and close for each record, one after the other',
   preparation: 'none',
+  warmUpSeconds: 0.5,
   open: (setting) => openSubject(setting, 1),
 }
 

@@ -8,6 +8,7 @@ import type { Driver, Subject } from './driver.js'
 export const sluice: Driver = {
   description: 'openLog with default options',
   preparation: 'inside the clock',
+  warmUpSeconds: 3,
   async open({ directory }) {
     const log = await openLog(join(directory, 'log'))
     return { ...subjectOf(log), batchCounts: () => log.stats() }
@@ -18,6 +19,7 @@ export const sluice: Driver = {
 export const sluiceWithoutFigures: Driver = {
   description: 'the same, with nothing counted or timed',
   preparation: 'inside the clock',
+  warmUpSeconds: 3,
   async open({ directory }) {
     return subjectOf(await openLogWithFigures(join(directory, 'log'), {}, Figures.off()))
   },

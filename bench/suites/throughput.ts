@@ -55,7 +55,8 @@ export async function runLoad(
   inFlightMax: number,
 ): Promise<LoadFigures> {
   const directory = trials.makeDirectory()
-  const { warmUpSeconds, seconds } = settings
+  const { warmUpSecondsMax, seconds } = settings
+  const warmUpSeconds = Math.min(DRIVERS[driver].warmUpSeconds, warmUpSecondsMax)
   const figures = await trials.run({ kind: 'load', driver, directory, producers, inFlightMax, warmUpSeconds, seconds })
   removeDirectory(directory)
   return figures

@@ -14,7 +14,20 @@ test('a short run measures every driver, says where, and leaves nothing behind',
   const inside = mkdtempSync(join(outside, 'measured-'))
   t.teardown(() => rmSync(outside, { recursive: true, force: true }))
   const json = join(outside, 'figures.json')
-  const args = ['--only', 'throughput', '--concurrency', '1,4', '--seconds', '0.1', '--rounds', '1', '--json', json]
+  const args = [
+    '--only',
+    'throughput',
+    '--concurrency',
+    '1,4',
+    '--seconds',
+    '0.1',
+    '--warm-up',
+    '0.1',
+    '--rounds',
+    '1',
+    '--json',
+    json,
+  ]
   const { stdout } = await promisify(execFile)(process.execPath, [BENCH, ...args, '--directory', inside])
 
   const compared = Object.keys(DRIVERS).filter((driver) => driver !== 'sluice-without-figures')
