@@ -11,6 +11,14 @@ export type TrialSpec =
       readonly producers: number
       readonly inFlightMax: number
     } & LoadDuration)
+  /** Measures a log in pairs of windows, with its figures and without. */
+  | {
+      readonly kind: 'switch-figures'
+      readonly directory: string
+      readonly producers: number
+      readonly warmUpSeconds: number
+      readonly pairs: number
+    }
   /** Writes a log of that many sealed segments, and closes it. */
   | { readonly kind: 'seal'; readonly directory: string; readonly segments: number; readonly segmentBytes: number }
   /** Appends to one segment; answers once that many bytes are durable, and goes on until it is killed. */
@@ -21,6 +29,8 @@ export type TrialSpec =
 /** What each kind of trial answers. */
 export interface TrialResults {
   load: LoadFigures
+  /** Records a second, of each pair. */
+  'switch-figures': { readonly pairs: readonly { readonly on: number; readonly off: number }[] }
   seal: { readonly segments: number; readonly bytes: number }
   'append-until-killed': { readonly durableRecords: number }
   open: OpenFigures

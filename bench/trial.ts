@@ -1,5 +1,6 @@
 import { measure } from './closed-loop.js'
 import { DRIVERS } from './drivers/drivers.js'
+import { switchFigures } from './figures-trial.js'
 import { appendUntilKilled, openOnce, sealSegments } from './log-trials.js'
 import type { TrialResults, TrialSpec } from './trial-spec.js'
 
@@ -25,6 +26,8 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
   switch (spec.kind) {
     case 'load':
       return load(spec)
+    case 'switch-figures':
+      return switchFigures(spec)
     case 'seal':
       return sealSegments(spec)
     case 'append-until-killed':

@@ -1,12 +1,11 @@
 import { device } from './device.js'
 import type { Driver } from './driver.js'
 import { fsyncInTurn, fsyncPerAppend } from './fsync-per-append.js'
-import { sluice, sluiceWithoutFigures } from './sluice.js'
+import { sluice } from './sluice.js'
 
 /** Everything that can be measured, by name. */
 export const DRIVERS = {
   sluice,
-  'sluice-without-figures': sluiceWithoutFigures,
   'fsync-per-append': fsyncPerAppend,
   'fsync-in-turn': fsyncInTurn,
   device,

@@ -1,46 +1,44 @@
-import type { DriverName } from '../drivers/drivers.js'
-import { type Spread, spreadOf } from '../statistics.js'
+import { DRIVERS } from '../drivers/drivers.js'
+import { spreadOf, standardError } from '../statistics.js'
 import { formatTable, shown } from '../table.js'
+import { removeDirectory } from '../trials.js'
 import type { Suite } from './suite.js'
-import { preparationNote, runLoad } from './throughput.js'
+import { preparationNote } from './throughput.js'
 
 /** Many batches a second, and many records in each. */
 const PRODUCERS = 1024
-/** The effect is small beside what one trial differs from the next: it takes more of them than anything else here. */
-const ROUNDS_FACTOR = 4
-const PAIR = ['sluice', 'sluice-without-figures'] as const satisfies readonly DriverName[]
+/** A pair takes a tenth of a second: the difference is small beside what a disk does from one moment to the next. */
+const PAIRS_PER_ROUND = 50
 
-/** What counters and histograms cost: the same load with and without them, in turns, compared pair by pair. */
+/** What counters and histograms cost: the same log with and without them, in turns, compared pair by pair. */
 export const figuresCost: Suite = async (trials, settings, progress) => {
-  const rounds = settings.rounds * ROUNDS_FACTOR
-  const pairs: Record<(typeof PAIR)[number], number>[] = []
-  const others: number[] = []
-  for (let round = 1; round <= rounds; round += 1) {
-    progress(`round ${round} of ${rounds}`)
-    const rates = { sluice: Number.NaN, 'sluice-without-figures': Number.NaN }
-    // Each goes first in every other round: a disk that gets slower, or faster, must not favour one of them.
-    for (const driver of round % 2 === 0 ? PAIR : PAIR.toReversed()) {
-      const figures = await runLoad(trials, settings, driver, PRODUCERS, PRODUCERS)
-      rates[driver] = figures.recordsPerSecond
-      others.push(figures.othersCpuShare * 100)
-    }
-    pairs.push(rates)
-  }
-  const cost = spreadOf(pairs.map((pair) => (1 - pair.sluice / pair['sluice-without-figures']) * 100))
-  const row = (driver: (typeof PAIR)[number]): string[] =>
-    line(`${driver}, records/s`, spreadOf(pairs.map((pair) => pair[driver])))
+  progress('figures on and off in turns')
+  const directory = trials.makeDirectory()
+  const warmUpSeconds = Math.min(DRIVERS.sluice.warmUpSeconds, settings.warmUpSecondsMax)
+  const count = settings.rounds * PAIRS_PER_ROUND
+  const { pairs } = await trials.run({
+    kind: 'switch-figures',
+    directory,
+    producers: PRODUCERS,
+    warmUpSeconds,
+    pairs: count,
+  })
+  removeDirectory(directory)
+  const rows = (['on', 'off'] as const).map((state) => {
+    const { median, min, max } = spreadOf(pairs.map((pair) => pair[state]))
+    return [`figures ${state}, records/s`, shown(median), shown(min), shown(max), '']
+  })
+  const costs = pairs.map(({ on, off }) => (1 - on / off) * 100)
+  const { median, min, max } = spreadOf(costs)
+  rows.push(['cost in a pair, %', shown(median), shown(min), shown(max), shown(standardError(costs))])
   return {
     text: formatTable(
-      `What the figures cost, with ${PRODUCERS} producers in ${rounds} rounds`,
-      ['', 'median', 'from', 'to'],
-      [...PAIR.map(row), line('cost in a round, %', cost), line('others CPU, %', spreadOf(others))],
-      preparationNote(PAIR),
+      `What the figures cost, with ${PRODUCERS} producers: ${count} pairs of windows within one log`,
+      ['', 'median', 'from', 'to', 'standard error'],
+      rows,
+      preparationNote(['sluice']),
     ),
     data: pairs,
-    figures: [{ name: 'cost of the figures', reached: cost.median, unit: '%', wanted: 3, bound: 'below' }],
+    figures: [{ name: 'cost of the figures', reached: median, unit: '%', wanted: 3, bound: 'below' }],
   }
-}
-
-function line(name: string, { median, min, max }: Spread): string[] {
-  return [name, shown(median), shown(min), shown(max)]
 }

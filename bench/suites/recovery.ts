@@ -29,7 +29,7 @@ export const recovery: Suite = async (trials, settings, progress) => {
   }
   return {
     text: formatTable(
-      'Recovering the last segment after a SIGKILL, its pages cached',
+      'Recovering the last segment after a SIGKILL, its pages not cached: it was written past the page cache',
       ['', 'median', 'from', 'to'],
       [
         ['MB/s', shown(speed.median), shown(speed.min), shown(speed.max)],

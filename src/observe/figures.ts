@@ -41,8 +41,6 @@ export interface Occupancy {
  * caller, and throws a `RangeError`. A time above an hour is counted as an hour.
  */
 export class Figures {
-  /** Whether anything is recorded: where not, the caller need not read a clock either. */
-  readonly enabled: boolean = true
   readonly #histograms = forEachHistogram((name) => new Distribution(SCALES[name]))
   readonly #batchesByCause = { idle: 0, records: 0, bytes: 0, delay: 0, flush: 0, immediate: 0 }
   #records = 0
@@ -52,11 +50,6 @@ export class Figures {
   #directorySyncs = 0
   #failures = 0
   #rotations = 0
-
-  /** Figures that record nothing, and stay at zero: only for measuring what figures cost. */
-  static off(): Figures {
-    return new NoFigures()
-  }
 
   /** `count` records were acknowledged as durable, each `latencyNs` after it had been accepted. */
   recordAppends(latencyNs: number, count: number): void {
@@ -113,16 +106,6 @@ export class Figures {
       waitingBytes: occupancy.waitingBytes,
     }
   }
-}
-
-class NoFigures extends Figures {
-  override readonly enabled = false
-  override recordAppends(): void {}
-  override recordBatch(): void {}
-  override recordSync(): void {}
-  override recordDirectorySync(): void {}
-  override recordFailure(): void {}
-  override recordRotation(): void {}
 }
 
 function forEachHistogram<Value>(make: (name: HistogramName) => Value): Record<HistogramName, Value> {

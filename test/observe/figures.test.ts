@@ -114,17 +114,3 @@ test('every histogram prints when nothing was recorded', (t) => {
     t.is(parseHgrm(stats.hgrm(name as HistogramName)).total, 0)
   }
 })
-
-test('figures that are off stay at zero', (t) => {
-  const figures = Figures.off()
-  t.false(figures.enabled)
-  t.true(new Figures().enabled)
-  figures.recordAppends(150_000, 64)
-  figures.recordBatch({ records: 64, bytes: 17_000, cause: 'idle', waitNs: 20_000, writeNs: 8000 })
-  figures.recordSync(1)
-  figures.recordDirectorySync(1)
-  figures.recordFailure()
-  figures.recordRotation()
-  const before = JSON.stringify(new Figures().snapshot(NOTHING_HELD))
-  t.is(JSON.stringify(figures.snapshot(NOTHING_HELD)), before)
-})
