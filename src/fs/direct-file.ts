@@ -1,19 +1,23 @@
-import { closeSync, constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { systemCode } from '../errors.js'
 import { allocatePages, PAGE_BYTES } from './pages.js'
 
-/** Only Linux says it at opening; elsewhere there is no such flag, or Node does not have it. */
+/** Elsewhere than on Linux there is no such flag, or Node does not have it. */
 const O_DIRECT: number | undefined = constants.O_DIRECT
 
+/** By device: whether transfers past the cache work there. */
+const works = new Map<number, boolean>()
+
 /**
- * Opens a file once more so that writes bypass the page cache (`O_DIRECT`, open(2)), and tries whether that works: not
- * every file system can, and some only say so at the first transfer. Returns the new descriptor, and `fd` is closed; or
- * `fd` where it can't be done. A file that is empty is so afterwards.
+ * Opens a file once more so that transfers bypass the page cache (`O_DIRECT`, open(2)). Not every file system can, and some
+ * only say so at the first transfer: so one is tried, once on each device. Returns the new descriptor, and `fd` is closed;
+ * or `fd` where it can't be done. On an error `fd` is closed, and the file is removed if it `isNew`. A new file is
+ * empty afterwards.
  */
-export function openedDirectly(fd: number, path: string, isEmpty: boolean): number {
+export function openedDirectly(fd: number, path: string, isNew: boolean): number {
   if (O_DIRECT === undefined) return fd
-  const { memory, aligned } = allocatePages(PAGE_BYTES)
-  if (!aligned) return fd
+  const { dev, size } = fstatSync(fd)
+  if (works.get(dev) === false) return fd
   let direct: number
   try {
     direct = openSync(path, constants.O_RDWR | O_DIRECT)
@@ -21,20 +25,32 @@ export function openedDirectly(fd: number, path: string, isEmpty: boolean): numb
     return fd // Whatever it was: the descriptor that there is works.
   }
   try {
-    // Reading nothing succeeds whatever the memory's place is: so an empty file has to be written to.
-    if (isEmpty) {
-      writeSync(direct, memory, 0, PAGE_BYTES, 0)
-      ftruncateSync(direct, 0)
-    } else {
-      readSync(direct, memory, 0, PAGE_BYTES, 0)
-    }
+    if (!works.has(dev)) works.set(dev, transfers(direct, size === 0))
   } catch (error) {
     closeSync(direct)
-    if (isEmpty) ftruncateSync(fd, 0)
-    if (systemCode(error) === 'EINVAL') return fd
     closeSync(fd)
+    if (isNew) unlinkSync(path)
     throw error
   }
-  closeSync(fd)
-  return direct
+  const [kept, other] = works.get(dev) === true ? [direct, fd] : [fd, direct]
+  closeSync(other)
+  return kept
+}
+
+/** Whether a transfer works. Reading nothing always does, so an empty file has to be written to. */
+function transfers(fd: number, isEmpty: boolean): boolean {
+  const { memory, aligned } = allocatePages(PAGE_BYTES)
+  if (!aligned) return false
+  try {
+    if (isEmpty) {
+      writeSync(fd, memory, 0, PAGE_BYTES, 0)
+      ftruncateSync(fd, 0)
+    } else {
+      readSync(fd, memory, 0, PAGE_BYTES, 0)
+    }
+    return true
+  } catch (error) {
+    if (systemCode(error) !== 'EINVAL') throw error
+    return false
+  }
 }

@@ -16,6 +16,9 @@ import test, { type ExecutionContext } from 'ava'
 import { openedDirectly } from '../../src/fs/direct-file.js'
 import { nodeFileSystem } from '../../src/fs/node-file-system.js'
 import { allocatePages, PAGE_BYTES, pageCeil, pageFloor } from '../../src/fs/pages.js'
+import { FixtureProcess } from '../support/fixture-process.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+import { missingTool, testWith } from '../support/tools.js'
 
 function folder(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-direct-'))
@@ -85,6 +88,24 @@ test('where a file can’t be opened once more, the descriptor that there is goe
   t.is(nodeFileSystem.sizeSync(fd), 1)
   closeSync(fd)
 })
+
+const MOUNTED = 'mount -t tmpfs -o size=64k sluice "$1" && shift && exec "$@"'
+
+testWith(test, missingTool('unshare', '--mount', 'sh', '-c', 'mount -t tmpfs sluice /mnt'))(
+  'a full disk leaves no half-made file in the way of the next attempt',
+  async (t) => {
+    const directory = temporaryDirectory(t)
+    const wrapper = ['unshare', '--mount', 'sh', '-c', MOUNTED, 'sh', directory]
+    const { code, lines, complaints } = await new FixtureProcess(t, 'direct-on-full-disk', [directory], {
+      wrapper,
+    }).end()
+    t.is(code, 0, complaints)
+    const found = JSON.parse(lines[0] ?? '')
+    t.true(found.bytes > 0)
+    t.deepEqual(found.full, { outcome: 'ENOSPC', names: ['filler'] })
+    t.deepEqual(found.afterwards, { outcome: 'opened', names: ['file'] })
+  },
+)
 
 const onLinux = process.platform === 'linux' ? test : test.skip
 
