@@ -38,10 +38,14 @@ export interface LogTuning {
      */
     readonly maxDelayMs?: number | 'adaptive'
   }
-  /** @default 'batch' */
+  /**
+   * When what was written is synced. The first batch of each segment is synced under every policy: a rotation is one commit.
+   * @default 'batch'
+   */
   readonly flush?: FlushOption
   /**
-   * When `append` resolves, unless it says otherwise itself. `'durable'` is refused under `'never'`, and under
+   * When `append` resolves, unless it says otherwise itself. Where every batch is synced (`flush` `'batch'` or
+   * `'immediate'`), writes go past the page cache: `'written'` then waits for the device's write. `'durable'` is refused under `'never'`, and under
    * `everyRecords` without `everyMs`: nothing may wait for ever.
    * @default 'durable'; 'written' under `flush: 'never'`
    */

@@ -76,7 +76,10 @@ export interface CommitFigures {
 /** See `stats().batchesByCause`. */
 export type BatchCause = 'idle' | 'records' | 'bytes' | 'delay' | 'flush' | 'immediate'
 
-/** A listener that throws never harms the commit path: what it throws is thrown again, outside of it. */
+/**
+ * A listener that throws never harms the commit path: what it throws is thrown again, outside of it. Listeners are told
+ * once the promises of a batch are settled, but before the code that awaits them goes on: that has to wait its turn.
+ */
 export interface LogEvents {
   /** A batch was written, and synced unless its sync is deferred. */
   commit: (figures: CommitFigures) => void
