@@ -26,6 +26,15 @@ export {
 export { openLog } from './log/open-log.js'
 export type { HistogramName, HistogramSummary, LogCounters, LogStats } from './observe/stats.js'
 export type { AckLevel, FlushOption, LogTuning } from './options.js'
+export { probeStorage } from './probe/probe-storage.js'
+export type {
+  Recommendation,
+  StorageClass,
+  StorageMeasurement,
+  StoragePlace,
+  StorageReport,
+  TimeSpread,
+} from './probe/storage-report.js'
 export type {
   CorruptFinding,
   Finding,

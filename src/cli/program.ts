@@ -20,6 +20,7 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map([
   ['inspect', { summary: 'list the segments, the mark, and what was kept aside', load: () => import('./inspect.js') }],
   ['stats', { summary: 'sum up records, sizes and times', load: () => import('./stats.js') }],
   ['verify', { summary: 'read everything, and say what is damaged', load: () => import('./verify.js') }],
+  ['probe', { summary: 'measure the storage, and say which options fit it', load: () => import('./probe.js') }],
   ['repair', { summary: 'give up what is damaged, so that the log opens again', load: () => import('./repair.js') }],
 ])
 

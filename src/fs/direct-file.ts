@@ -37,6 +37,11 @@ export function openedDirectly(fd: number, path: string, isNew: boolean): number
   return kept
 }
 
+/** Whether files on this device are opened directly, as far as that was tried. */
+export function isOpenedDirectly(dev: number): boolean {
+  return works.get(dev) === true
+}
+
 /** Whether a transfer works. Reading nothing always does, so an empty file has to be written to. */
 function transfers(fd: number, isEmpty: boolean): boolean {
   const { memory, aligned } = allocatePages(PAGE_BYTES)

@@ -35,13 +35,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   events: ['type of log/contract', 'observe', 'errors'],
   state: ['type of log/contract', 'observe', 'errors'],
   'write-behind': ['type of log/contract', 'observe', 'errors'],
+  probe: ['fs', 'errors'],
   testing: ['public', 'fs', 'writer'],
   cli: ['public'],
-  workers: ['writer', 'fs', 'errors'],
+  workers: ['writer', 'probe', 'fs', 'errors'],
 }
 
 /** The front ends, which `src/index.ts` passes on; of other folders it passes on types only. */
-const FRONT_ENDS = ['errors', 'options', 'log', 'events', 'state', 'write-behind']
+const FRONT_ENDS = ['errors', 'options', 'log', 'probe', 'events', 'state', 'write-behind']
 
 /** An import that the table forbids and the tree has all the same, with the reason. */
 export interface Exception {

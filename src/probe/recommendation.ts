@@ -1,0 +1,120 @@
+import type { Recommendation, StorageClass, StorageMeasurement } from './storage-report.js'
+
+const MIB = 1024 * 1024
+/** The quickest flash takes longer than this to take in 4 KiB, whatever is in front of it. */
+const LEAST_COMMIT_MS = 0.008
+/** A platter has to come round: 7,200 turns a minute take 4 ms for half a turn. */
+const LEAST_DISK_COMMIT_MS = 1
+/** Above it, waiting for company costs less than the syncs that it spares. */
+const SLOW_SYNC_MS = 1
+/** No batch should hold up those behind it for longer than this. */
+const LONGEST_WRITE_MS = 100
+/** The next segment has to be filled with zeros while half of this one is written. */
+const LONGEST_ZERO_FILL_MS = 2000
+const DEFAULT_BATCH_BYTES = 8 * MIB
+const DEFAULT_SEGMENT_BYTES = 64 * MIB
+
+/** Why the syncs look too fast to be true. */
+export function doubtAbout({ commitMs }: StorageMeasurement, storageClass: StorageClass): string | undefined {
+  const took = `writing and syncing 4 KiB takes ${shownMs(commitMs.p50)}`
+  if (storageClass === 'memory') return 'it lies in memory: nothing there survives a power cut, synced or not'
+  if (commitMs.p50 < LEAST_COMMIT_MS) {
+    return `${took}, less than any drive needs: syncs may be ignored on the way (a mount option, a library, a hypervisor's cache)`
+  }
+  if (storageClass === 'disk' && commitMs.p50 < LEAST_DISK_COMMIT_MS) {
+    return `${took}, less than a platter needs to come round: a cache answers for it, which has to be protected from power cuts`
+  }
+  return undefined
+}
+
+/** What the measurement speaks for, with the reason. */
+export function recommendationsFrom(measured: StorageMeasurement): readonly Recommendation[] {
+  return [flush(measured), delay(measured), batchBytes(measured), segmentBytes(measured)]
+}
+
+function flush({ commitMs }: StorageMeasurement): Recommendation {
+  const reason = `a commit takes ${shownMs(commitMs.p50)} (1 in 100 more than ${shownMs(commitMs.p99)}), shared by all appends that wait`
+  return { option: 'flush', value: "'batch'", isDefault: true, reason }
+}
+
+function delay({ syncMs }: StorageMeasurement): Recommendation {
+  const option = 'batch.maxDelayMs'
+  const took = `a sync takes ${shownMs(syncMs.p50)}`
+  return syncMs.p50 < SLOW_SYNC_MS
+    ? {
+        option,
+        value: '0',
+        isDefault: true,
+        reason: `${took}: batches form while it runs, and holding them back only adds to it`,
+      }
+    : {
+        option,
+        value: "'adaptive'",
+        isDefault: false,
+        reason: `${took}: waiting for company, at most half as long, costs less than another one`,
+      }
+}
+
+function batchBytes({ bytesPerSecond }: StorageMeasurement): Recommendation {
+  const option = 'batch.maxBytes'
+  const rate = `1 MiB at a time it takes in ${shownRate(bytesPerSecond)}`
+  const most = (bytesPerSecond * LONGEST_WRITE_MS) / 1000
+  if (most >= DEFAULT_BATCH_BYTES) {
+    return {
+      option,
+      value: inMib(DEFAULT_BATCH_BYTES),
+      isDefault: true,
+      reason: `${rate}: no batch takes ${LONGEST_WRITE_MS} ms`,
+    }
+  }
+  const value = inMib(Math.max(MIB, powerBelow(most)))
+  return {
+    option,
+    value,
+    isDefault: false,
+    reason: `${rate}: a larger batch would hold up those behind it for over ${LONGEST_WRITE_MS} ms`,
+  }
+}
+
+function segmentBytes({ zeroFillBytesPerSecond }: StorageMeasurement): Recommendation {
+  const option = 'segmentBytes'
+  const rate = `zeros go in at ${shownRate(zeroFillBytesPerSecond)}`
+  const most = (zeroFillBytesPerSecond * LONGEST_ZERO_FILL_MS) / 1000
+  if (most >= DEFAULT_SEGMENT_BYTES) {
+    return {
+      option,
+      value: inMib(DEFAULT_SEGMENT_BYTES),
+      isDefault: true,
+      reason: `${rate}: the next segment is prepared in time`,
+    }
+  }
+  const value = inMib(Math.max(MIB, powerBelow(most)))
+  return {
+    option,
+    value,
+    isDefault: false,
+    reason: `${rate}: preparing a larger segment would keep the disk busy for over ${LONGEST_ZERO_FILL_MS / 1000} s`,
+  }
+}
+
+/** The highest power of two that is not above. */
+function powerBelow(bytes: number): number {
+  return 2 ** Math.floor(Math.log2(bytes))
+}
+
+function inMib(bytes: number): string {
+  return `${bytes / MIB} * 1024 * 1024`
+}
+
+function shownMs(ms: number): string {
+  return ms < 1 ? `${threeDigits(ms * 1000)} µs` : `${threeDigits(ms)} ms`
+}
+
+function shownRate(bytesPerSecond: number): string {
+  return `${threeDigits(bytesPerSecond / 1e6)} MB/s`
+}
+
+/** Not by `toPrecision` above that, which goes over to exponents. */
+function threeDigits(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+}
