@@ -17,3 +17,14 @@ test('a process killed at any moment, again and again, loses nothing that was ac
   t.is(figures.lost, 0)
   t.true(figures.segmentsMost > 1 && figures.firstLsn > 1 && figures.prepared > 0, 'it rotated, trimmed and prepared')
 })
+
+test('the trial finds out a process that says that it has what it only accepted', async (t) => {
+  const numbers = random()
+  t.log(`seed ${numbers.seed}`)
+  const trial = new KillTrial(t, temporaryDirectory(t), numbers, SEGMENT_BYTES, ['batch', 'lying'])
+  const problems: string[] = []
+  // A killed opening says nothing, and so can't lie.
+  for (let round = 0; round < 20 && problems.length === 0; round++) problems.push(...(await trial.round()))
+  t.regex(problems.join('\n'), /, lying, .*LSN \d+ was acknowledged, and \d+ (is the last|comes next)/)
+  t.true(trial.figures.lost > 0)
+})

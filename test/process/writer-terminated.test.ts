@@ -6,7 +6,7 @@ import { within } from '../support/fixture-process.js'
 import { random } from '../support/random.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
-const ROUNDS = 12
+const ROUNDS = 8
 const APPENDS = 400
 
 test('a writer thread that is terminated at any moment, with appends pending, loses nothing that was acknowledged', async (t) => {

@@ -10,7 +10,7 @@ import { FixtureProcess } from './fixture-process.js'
 import type { Random } from './random.js'
 import type { Teardown } from './teardown.js'
 
-/** Flush policies of test/fixtures/appender.ts. */
+/** Policies of test/fixtures/appender.ts. */
 const POLICIES = ['batch', 'interval', 'immediate', 'never', 'adaptive', 'count'] as const
 
 /** About what it takes to start a process, to open a log, and to append a little; and opening alone. */
@@ -59,16 +59,24 @@ export class KillTrial {
   readonly #directory: string
   readonly #numbers: Random
   readonly #segmentBytes: number
+  readonly #policies: readonly string[]
   readonly #heard = new AcknowledgedLog()
   #problems: string[] = []
   #when = ''
 
   /** Segments of less than 1 MiB are not prepared ahead. */
-  constructor(owner: Teardown, directory: string, numbers: Random, segmentBytes: number) {
+  constructor(
+    owner: Teardown,
+    directory: string,
+    numbers: Random,
+    segmentBytes: number,
+    policies: readonly string[] = POLICIES,
+  ) {
     this.#owner = owner
     this.#directory = directory
     this.#numbers = numbers
     this.#segmentBytes = segmentBytes
+    this.#policies = policies
   }
 
   /** Returns all that is wrong afterwards. */
@@ -77,12 +85,13 @@ export class KillTrial {
     const heard = this.#heard
     this.#problems = []
     const before = heard.acknowledgements
-    const policy = POLICIES[figures.rounds % POLICIES.length] ?? 'batch'
+    const policy = this.#policies[figures.rounds % this.#policies.length] ?? 'batch'
+    this.#when = `round ${figures.rounds}, ${policy}, seed ${this.#numbers.seed}`
     // Each second time on average, what a kill left is recovered by a process that is killed in its turn.
     for (let processes = 1 + this.#numbers.below(2); processes > 0; processes--) await this.#appendUntilKilled(policy)
     figures.prepared += readdirSync(this.#directory).filter((name) => name.startsWith('prepared-')).length
     const acknowledged = heard.acknowledgements - before
-    this.#when = `round ${figures.rounds}, ${policy}, ${acknowledged} acknowledged, seed ${this.#numbers.seed}`
+    this.#when += `, ${acknowledged} acknowledged`
     this.#isUndamaged(heard.ackedLsn)
     const log = await openLog(this.#directory)
     await this.#isWhole(log)
@@ -108,7 +117,6 @@ export class KillTrial {
   /** Kills a process that appends: after some acknowledgements, while it opens the log, or at any moment. */
   async #appendUntilKilled(policy: string): Promise<void> {
     const { below } = this.#numbers
-    const heard = this.#heard
     const args = [this.#directory, `${below(2 ** 32)}`, policy, 'trim', `${this.#segmentBytes}`]
     const appender = new FixtureProcess(this.#owner, 'appender', args)
     const moment = below(10)
@@ -117,7 +125,7 @@ export class KillTrial {
     const hear = (line: string): void => {
       opening ||= line === 'opening'
       ready ||= line.startsWith('ready')
-      heard.hear(line)
+      this.#hear(line)
     }
     if (moment < 2) await delay(below(START_MS))
     else if (moment < 4) {
@@ -135,6 +143,16 @@ export class KillTrial {
     for (const line of appender.unread) hear(line)
     this.figures.kills++
     if (opening && !ready) this.figures.killsWhileOpening++
+  }
+
+  #hear(line: string): void {
+    try {
+      this.#heard.hear(line)
+    } catch (error) {
+      // A process opened the log, and found less than was acknowledged.
+      this.figures.lost++
+      this.#check(false, String(error))
+    }
   }
 
   #isUndamaged(lastLsn: number): void {
