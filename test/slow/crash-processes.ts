@@ -23,9 +23,11 @@ const trials: KillTrial[] = []
 const problems: string[] = []
 const progress = new ProgressLine()
 let interrupted = false
-process.on('SIGINT', () => {
-  interrupted = true
-})
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    interrupted = true
+  })
+}
 
 for (let left = rounds; left > 0 && problems.length === 0 && !interrupted; left -= ROUNDS_PER_LOG) {
   await oneLog(Math.min(left, ROUNDS_PER_LOG))
@@ -41,11 +43,12 @@ async function oneLog(rounds: number): Promise<void> {
   trials.push(trial)
   try {
     for (let round = 0; round < rounds && problems.length === 0 && !interrupted; round++) {
-      problems.push(...(await trial.round()))
+      const found = await trial.round()
+      // A terminal interrupts the other processes too: what they end with then is not to be judged.
+      if (!interrupted) problems.push(...found)
       progress.show(`${sum('rounds')} rounds, ${counted(sum('acknowledged'))} acknowledged, ${sum('lost')} lost`)
     }
   } catch (error) {
-    // A signal for the terminal reaches the other processes too: what they say then is not to be judged.
     if (!interrupted) problems.push(String(error))
   } finally {
     await teardown.run()
