@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { ExecutionContext } from 'ava'
+import type { Teardown } from './teardown.js'
 
 /** Nothing here takes seconds. Past this the process hangs, and is killed. */
 const LIMIT_MS = 60_000
@@ -37,13 +37,9 @@ export class FixtureProcess {
   #ending: Ending | undefined
   readonly #ended: Promise<Ending>
   #news: (() => void) | undefined
+  #hear: ((line: string) => void) | undefined
 
-  constructor(
-    t: ExecutionContext<unknown>,
-    fixture: string,
-    args: readonly string[] = [],
-    settings: FixtureSettings = {},
-  ) {
+  constructor(t: Teardown, fixture: string, args: readonly string[] = [], settings: FixtureSettings = {}) {
     const script = new URL(`../fixtures/${fixture}.js`, import.meta.url).pathname
     const { wrapper = [], nodeOptions = [], cwd } = settings
     const [command = process.execPath, ...rest] = [...wrapper, process.execPath, ...nodeOptions, script, ...args]
@@ -93,6 +89,13 @@ export class FixtureProcess {
     }
   }
 
+  /** Hears all that it says from now on, and forgets it at once; resolves once it has ended. For one that runs for long. */
+  eachLine(hear: (line: string) => void): Promise<Ending> {
+    this.#hear = hear
+    for (const line of this.#lines.splice(this.#taken)) hear(line)
+    return this.#ended
+  }
+
   /** Tells it a line. */
   tell(line: string): void {
     this.#child.stdin?.write(`${line}\n`)
@@ -125,6 +128,7 @@ export class FixtureProcess {
       this.#complaints += text
     })
     createInterface({ input: stdout }).on('line', (line) => {
+      if (this.#hear !== undefined) return this.#hear(line)
       this.#lines.push(line)
       this.#news?.()
     })
