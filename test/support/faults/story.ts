@@ -1,4 +1,5 @@
 import { SluiceError, type SluiceErrorCode } from '../../../src/errors.js'
+import type { FileSystem } from '../../../src/fs/file-system.js'
 import type { Log, LogOptions, LogRecord } from '../../../src/log/contract.js'
 import { openLogReader } from '../../../src/log/log-reader.js'
 import { repairLog, verifyLog } from '../../../src/log/maintenance.js'
@@ -40,10 +41,21 @@ export interface Snapshot {
   readonly durable: readonly Told[]
 }
 
+/** What lies on a disk when a run begins. */
+export interface Beginning {
+  readonly fileSystem: SimulatedFileSystem
+  readonly told: readonly Told[]
+  /** Whether the log there has to be repaired before it can be opened. */
+  readonly damaged?: boolean
+  /** What is put between the log and the disk, to spoil what the log does. */
+  readonly through?: (fileSystem: SimulatedFileSystem) => FileSystem
+}
+
 /** What a run asked of a log, what it was told, and what of that breaks the contract. */
 export class Story {
   readonly fileSystem: SimulatedFileSystem
-  readonly told: Told[] = []
+  readonly told: Told[]
+  readonly damaged: boolean
   readonly problems: string[] = []
   /** The highest LSN below which it asked to trim. */
   trimmedTo = 1
@@ -53,15 +65,22 @@ export class Story {
   readonly #pending = new Set<string>()
   /** From this call on an acknowledgement is worth a power cut: the first one after the fault. */
   readonly #faultyCall: number
-  #count = 0
+  /** The file system as the log is given it. */
+  readonly #given: FileSystem
+  #count: number
 
-  constructor(fileSystem: SimulatedFileSystem, faultyCall: number) {
+  constructor({ fileSystem, told, damaged = false, through }: Beginning, faultyCall = Number.POSITIVE_INFINITY) {
     this.fileSystem = fileSystem
+    this.#given = through?.(fileSystem) ?? fileSystem
+    this.told = [...told]
+    this.damaged = damaged
     this.#faultyCall = faultyCall
+    // No text comes twice.
+    this.#count = told.length * 1000
   }
 
   open(options: LogOptions): Promise<Log | undefined> {
-    return this.#settled('open', openLog(DIRECTORY, { ...options, fileSystem: this.fileSystem }))
+    return this.#settled('open', openLog(DIRECTORY, { ...options, fileSystem: this.#given }))
   }
 
   /** Gives records of their own to an append; it isn't waited for. */
@@ -86,7 +105,12 @@ export class Story {
     const durableLsn = await this.#settled('flush', log.flush())
     if (durableLsn === undefined) return
     if (durableLsn < lastLsn) this.problems.push(`flush() resolved to ${durableLsn}, though ${lastLsn} was accepted`)
-    await this.#until('append', () => this.told.every(({ outcome }) => outcome !== 'pending'))
+    await this.settle()
+  }
+
+  /** Waits until each append has been told what became of it. */
+  async settle(): Promise<void> {
+    await until(() => this.told.every(({ outcome }) => outcome !== 'pending'))
   }
 
   async trim(log: Log, beforeLsn: number): Promise<void> {
@@ -109,7 +133,7 @@ export class Story {
   }
 
   async readBeside(): Promise<void> {
-    const reader = await this.#settled('open a reader', openLogReader(DIRECTORY, { fileSystem: this.fileSystem }))
+    const reader = await this.#settled('open a reader', openLogReader(DIRECTORY, { fileSystem: this.#given }))
     if (reader === undefined) return
     await this.readAll(reader)
     await this.#settled('read', reader.close())
@@ -118,20 +142,22 @@ export class Story {
   async close(log: Log): Promise<void> {
     await this.#settled('close', log.close())
     if (log.status !== 'closed') this.problems.push(`after close() the log is ${log.status}`)
-    await this.#until('append', () => this.told.every(({ outcome }) => outcome !== 'pending'))
+    await this.settle()
   }
 
   async verify(): Promise<void> {
-    await this.#settled('verify', verifyLog(DIRECTORY, { fileSystem: this.fileSystem }))
+    await this.#settled('verify', verifyLog(DIRECTORY, { fileSystem: this.#given }))
   }
 
-  async repair(): Promise<void> {
-    await this.#settled('repair', repairLog(DIRECTORY, { fileSystem: this.fileSystem }))
+  /** Resolves to whether it is repaired. */
+  async repair(): Promise<boolean> {
+    const report = await this.#settled('repair', repairLog(DIRECTORY, { fileSystem: this.#given }))
+    return report !== undefined
   }
 
   /** Once nothing is to come any more: what never came is a problem. */
   async end(): Promise<void> {
-    await this.#until('everything', () => this.#pending.size === 0)
+    await until(() => this.#pending.size === 0)
     for (const name of this.#pending) this.problems.push(`${name} is pending for ever`)
   }
 
@@ -198,7 +224,7 @@ export class Story {
         },
       )
       .finally(() => this.#pending.delete(name))
-    await this.#until(name, () => !this.#pending.has(name))
+    await until(() => !this.#pending.has(name))
     return value
   }
 
@@ -209,14 +235,15 @@ export class Story {
     }
     const allowed: readonly string[] = CODES[doing]
     this.codes.add(error.code)
+    if (this.damaged && doing === 'open' && error.code === 'SLUICE_CORRUPT') return
     if (!allowed.includes(error.code)) this.problems.push(`${doing} failed with ${error.code}: ${error.message}`)
     const isCommit = error.code === 'SLUICE_COMMIT_FAILED' || (error.code === 'SLUICE_DISK_FULL' && doing === 'append')
     if (isCommit && error.outcome === undefined) this.problems.push(`${error.code} of ${doing} has no outcome`)
   }
+}
 
-  async #until(_what: string, done: () => boolean): Promise<void> {
-    for (let turns = 0; turns < TURNS_MAX && !done(); turns++) await turn()
-  }
+async function until(done: () => boolean): Promise<void> {
+  for (let turns = 0; turns < TURNS_MAX && !done(); turns++) await turn()
 }
 
 /** What an append is told of its records; one that was refused from the outset has written nothing. */
