@@ -4,7 +4,12 @@
  *
  * Rules for every implementation:
  * - Errors are system errors: `code`, `errno`, `syscall` and `path` as Node's `fs` sets them.
- * - A write may be short; callers loop. Reads past the end return fewer bytes, 0 at the end.
+ * - A read or write may be short; callers loop. Only a read of 0 bytes says that the file has ended. With direct access a
+ *   short transfer is one of whole sectors, unless the file ends.
+ * - A read or write may fail with `EINTR`, having done nothing: callers repeat it (a hundred times in a row at most). Any
+ *   other call that fails with it has failed. Above all a sync: what it found wrong before it was interrupted, the kernel
+ *   tells only once, so a second one that succeeds proves nothing. (Node does not let a program see an interrupted sync:
+ *   libuv repeats it. On Linux no local file system lets one be interrupted.)
  * - Files are created with mode 0600, folders with 0700.
  * - Paths are absolute.
  */

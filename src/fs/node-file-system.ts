@@ -42,8 +42,8 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
  *
  * Descriptors are raw numbers: a `FileHandle` would be closed when it is collected, and its calls take longer. All of
  * them are close-on-exec, and those that a worker thread opened are closed by Node when the thread ends. libuv repeats
- * a write or a sync that a signal interrupted. On macOS libuv makes fdatasync an `F_FULLFSYNC`, so that it reaches
- * the medium there too.
+ * a write or a sync that a signal interrupted; a read is repeated by its caller. On macOS libuv makes fdatasync an
+ * `F_FULLFSYNC`, so that it reaches the medium there too.
  *
  * Windows can't sync a folder: `syncDirectorySync` does nothing there, so a file's entry is as durable as NTFS makes
  * it by itself.

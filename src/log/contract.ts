@@ -132,8 +132,8 @@ export interface Log extends EventEmitter<LogEvents> {
   ready(): Promise<void>
   /**
    * The durable records from `from` to `to`, in LSN order. Throws `SLUICE_TRIMMED` where `from` lies below `firstLsn`, or
-   * a segment is trimmed away while it is read, and `SLUICE_CORRUPT`, naming segment, offset and LSNs, instead of
-   * returning damaged data.
+   * a segment is trimmed away while it is read; `SLUICE_CORRUPT`, naming segment, offset and LSNs, instead of returning
+   * damaged data; and `SLUICE_IO` where a system call fails.
    */
   read(options?: ReadOptions): AsyncIterable<LogRecord>
   /**
@@ -143,11 +143,17 @@ export interface Log extends EventEmitter<LogEvents> {
    * this process can append any.
    */
   follow(options?: FollowOptions): AsyncIterable<LogRecord>
-  /** The record with this LSN; `undefined` past `durableLsn`. Rejects with `SLUICE_TRIMMED` below `firstLsn`. */
+  /**
+   * The record with this LSN; `undefined` past `durableLsn`. Rejects with `SLUICE_TRIMMED` below `firstLsn`, else as `read`
+   * throws.
+   */
   get(lsn: number): Promise<LogRecord | undefined>
   /**
    * Gives up the records below `beforeLsn`, in whole segments: never the active one. The new `firstLsn` is durable
-   * before any file is removed.
+   * before any file is removed. Throws `SLUICE_INVALID_ARGUMENT`.
+   *
+   * Rejects with `SLUICE_CLOSED`; `SLUICE_FAILED`; `SLUICE_DISK_FULL` (no file was removed yet; the log goes on, and the
+   * next opening may find the records given up); `SLUICE_IO` (they are given up, and a file could not be removed).
    */
   trim(beforeLsn: number): Promise<void>
   /** The lowest LSN that can be read. */
@@ -164,7 +170,10 @@ export interface Log extends EventEmitter<LogEvents> {
   /**
    * Refuses new calls, makes what was accepted durable, stops the writer and then gives the lock back. Appends that
    * still wait for room reject with `SLUICE_CLOSED`. Idempotent. On a failed log it releases everything and resolves.
-   * Rejects where what was accepted could not be made durable; everything is released all the same.
+   *
+   * Rejects where what was accepted could not be made durable, with `SLUICE_FAILED` or `SLUICE_DISK_FULL`; everything is
+   * released all the same. Where all of it is durable and only the end could not be noted, it resolves: the `failed` event
+   * tells of that, and the next opening finds no clean shutdown.
    */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

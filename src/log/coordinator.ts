@@ -413,6 +413,7 @@ export class Coordinator {
     this.#failure = failure
     clearImmediate(this.#turnEnds)
     this.#figures.recordFailure()
+    const allDurable = this.#durableLsn === this.nextLsn - 1
     const open = this.#encoder.abandon()
     this.#pendingBytes = 0
     this.#pendingAppends = 0
@@ -426,7 +427,9 @@ export class Coordinator {
     this.#readies.rejectAbove(-1, () => failedError(failure))
     this.#trims.rejectAbove(0, () => failedError(failure))
     this.#listener.failed(failure)
-    this.#closing?.reject(failure)
+    // close() promises that what was accepted is durable. Where it is, only the next opening has more to do.
+    if (allDurable) this.#closing?.resolve()
+    else this.#closing?.reject(failure)
   }
 
   #requestTrim(): void {

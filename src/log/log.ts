@@ -202,9 +202,8 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
       this.#placed(report, frames)
     }
     // Counted, not told by their times: on a coarse clock a sync can take none.
-    if (report.syncs === 2) figures.recordSync(report.sealSyncMs * 1e6)
-    if (report.syncs > 0)
-      figures.recordSync((report.syncs === 2 ? report.syncMs : report.sealSyncMs + report.syncMs) * 1e6)
+    if (report.sealSyncs > 0) figures.recordSync(report.sealSyncMs * 1e6)
+    if (report.syncs > 0) figures.recordSync(report.syncMs * 1e6)
     if (report.directorySyncs > 0) figures.recordDirectorySync(report.directorySyncMs * 1e6)
     this.#watch.advance(report.durableLsn)
     this.#tell(report, frames)
@@ -226,7 +225,7 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
       const times = { waitMs, writeMs, syncMs, directorySyncMs }
       this.emit('commit', { firstLsn: lastLsn - records + 1, lastLsn, records, bytes, cause, ...times, durableLsn })
     }
-    if (report.syncs > 0) this.emit('durable', durableLsn)
+    if (report.syncs + report.sealSyncs > 0) this.emit('durable', durableLsn)
     const durationMs = Math.max(report.syncMs, report.sealSyncMs)
     if (durationMs > SLOW_SYNC_MS) this.emit('slowSync', { durationMs, durableLsn })
   }

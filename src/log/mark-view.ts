@@ -136,9 +136,10 @@ export class MarkView implements LogView {
     if (!extent.logId.equals(known.logId)) {
       throw new SluiceError('SLUICE_CORRUPT', `there is another log in ${this.directory} now: open it anew`)
     }
-    // Where the newest slot is caught half-written, the one before it is read. What lies further back is a mark file that
-    // was made anew, because recovery found none that was whole: it counts from the beginning again.
-    if (extent.sequence === known.sequence || extent.sequence === known.sequence - 1) return undefined
+    // Where the newest slot is caught half-written, the one before it is read. What lies further back, or tells more, is a
+    // mark file that was made anew by recovery: it counts from the beginning again.
+    const isLast = extent.sequence === known.sequence || extent.sequence === known.sequence - 1
+    if (isLast && extent.durableLsn <= known.durableLsn) return undefined
     if (extent.durableLsn < known.durableLsn) {
       const message = `the log in ${this.directory} is durable up to ${extent.durableLsn} now, and was up to ${known.durableLsn}`
       throw new SluiceError('SLUICE_CORRUPT', message, { firstLsn: extent.durableLsn + 1, lastLsn: known.durableLsn })

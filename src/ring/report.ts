@@ -32,10 +32,12 @@ export interface ProgressReport {
   readonly waitMs: number
   readonly writeMs: number
   readonly syncMs: number
+  /** 0 or 1. */
+  readonly syncs: number
   /** The sync of the segment that a rotation sealed. */
   readonly sealSyncMs: number
-  /** 0 to 2. */
-  readonly syncs: number
+  /** 0 or 1. */
+  readonly sealSyncs: number
   readonly directorySyncMs: number
   readonly directorySyncs: number
   /** The segment that the batch lies in. */

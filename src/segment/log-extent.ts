@@ -4,6 +4,7 @@ import { SluiceError, systemCode } from '../errors.js'
 import { firstLsnOfName, MARK_FILE } from '../format/file-names.js'
 import { MARK_FILE_BYTES, type Mark, readMarkFile } from '../format/mark.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { readAtLeast } from './transfer.js'
 
 /** What a log's folder says from outside of where the log begins and how far it is durable. */
 export type LogExtent = Pick<Mark, 'logId' | 'sequence' | 'firstLsn' | 'durableLsn' | 'segmentFirstLsn'>
@@ -58,7 +59,7 @@ async function readMark(fileSystem: Pick<FileSystem, 'open'>, directory: string)
     const file = await fileSystem.open(join(directory, MARK_FILE))
     try {
       const bytes = Buffer.allocUnsafe(MARK_FILE_BYTES)
-      return bytes.subarray(0, await file.read(bytes, 0, bytes.length, 0))
+      return bytes.subarray(0, await readAtLeast(file, bytes, 0, 0, bytes.length))
     } finally {
       await file.close()
     }

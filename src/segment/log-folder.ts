@@ -39,6 +39,15 @@ export function removeIfThere(fs: FileSystem, path: string): void {
   }
 }
 
+/** Removes a temporary file that became useless by an error, which is what its maker is to be told: not how this ends. */
+export function discard(fs: FileSystem, path: string): void {
+  try {
+    fs.removeSync(path)
+  } catch {
+    // The next recovery removes what stays behind.
+  }
+}
+
 function listIfThere(fs: FileSystem, directory: string): string[] {
   try {
     return fs.listSync(directory)

@@ -1,6 +1,7 @@
-import type { FileSystem } from '../fs/file-system.js'
+import { SluiceError } from '../errors.js'
+import type { FileAccess, FileSystem } from '../fs/file-system.js'
 import { allocatePages, PAGE_BYTES, pageCeil, pageFloor } from '../fs/pages.js'
-import { writeFully } from './transfer.js'
+import { readSome, writeFully } from './transfer.js'
 
 /** What is put is written at the latest once there is so much of it. */
 const STAGE_BYTES = 4 * 1024 * 1024
@@ -16,6 +17,7 @@ const SECTOR_BYTES = 512
  */
 export class PageWriter {
   readonly #fileSystem: FileSystem
+  readonly #access: FileAccess
   readonly #stage: Buffer = allocatePages(STAGE_BYTES).memory
   #fd = -1
   /** Where in the file the stage begins: at a page. */
@@ -24,8 +26,10 @@ export class PageWriter {
   #staged = 0
   #written = 0
 
-  constructor(fileSystem: FileSystem) {
+  /** @param access how the files are opened */
+  constructor(fileSystem: FileSystem, access: FileAccess = 'direct') {
     this.#fileSystem = fileSystem
+    this.#access = access
   }
 
   /** Where the next bytes go. */
@@ -41,10 +45,14 @@ export class PageWriter {
     this.#written = this.#staged
     for (let done = 0; done < this.#staged; ) {
       // Whole sectors up to the page's end, as a direct read has to; the file may end within them.
-      const read = this.#fileSystem.readSync(fd, this.#stage, done, PAGE_BYTES - done, this.#begin + done)
+      const read = readSome(this.#fileSystem, fd, this.#stage, done, PAGE_BYTES - done, this.#begin + done)
       if (done + read >= this.#staged) return
-      if (read < SECTOR_BYTES) throw new Error(`the file ends at ${this.#begin + done + read}, not behind ${offset}`)
-      done += read - (read % SECTOR_BYTES)
+      const usable = this.#access === 'direct' ? read - (read % SECTOR_BYTES) : read
+      if (usable === 0) {
+        const message = `the file ends at ${this.#begin + done + read}, not behind ${offset}, and had more a moment ago`
+        throw new SluiceError('SLUICE_CORRUPT', message, { offset: this.#begin + done + read })
+      }
+      done += usable
     }
   }
 

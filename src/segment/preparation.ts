@@ -1,5 +1,6 @@
 import type { FileAccess, FileSystem } from '../fs/file-system.js'
 import { allocatePages } from '../fs/pages.js'
+import { writeSomeLater } from './transfer.js'
 
 /** Zeros are written in slices of this size, so that a commit never waits behind more of them than this. */
 const SLICE_BYTES = 256 * 1024
@@ -87,10 +88,7 @@ export class Preparation {
     let done = 0
     for (let slice = 1; done < this.#bytes && !this.#abandoned; slice++) {
       const length = Math.min(SLICE_BYTES, this.#bytes - done)
-      const written = await this.#fileSystem.write(fd, zeros, 0, length, done)
-      // A regular file never takes 0 bytes of more than 0: looping on it could last for ever.
-      if (written <= 0) throw new Error(`a write took ${written} of ${length} bytes`)
-      done += written
+      done += await writeSomeLater(this.#fileSystem, fd, zeros, length, done)
       if (slice % SLICES_PER_SYNC === 0 || done === this.#bytes) await this.#fileSystem.datasync(fd)
     }
   }

@@ -3,7 +3,7 @@ import { systemCode } from '../errors.js'
 import { QUARANTINE_DIRECTORY, TEMPORARY_SUFFIX } from '../format/file-names.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { WINDOW_BYTES } from './file-window.js'
-import { removeIfThere } from './log-folder.js'
+import { discard, removeIfThere } from './log-folder.js'
 import { readFully, writeFully } from './transfer.js'
 
 /**
@@ -143,6 +143,10 @@ export class Quarantine {
         writeFully(fs, fd, buffer, 0, bytes, done)
       }
       fs.datasyncSync(fd)
+    } catch (error) {
+      // A disk that is full has no room for half a copy either.
+      discard(fs, temporary)
+      throw error
     } finally {
       fs.closeSync(fd)
     }

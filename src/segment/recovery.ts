@@ -61,6 +61,12 @@ export function recover(fs: FileSystem, directory: string): RecoveredLog {
   return withSystemErrors(`recovering the log in ${directory}`, () => new Recovery(fs, directory).run())
 }
 
+/**
+ * The sequence of a mark file that was made for a log with segments. One that still has it is made once more: the sync of
+ * the directory may have failed then, and its name is not durable until it is given anew.
+ */
+const MADE_SEQUENCE = 2
+
 class Recovery {
   readonly #fs: FileSystem
   readonly #directory: string
@@ -147,8 +153,8 @@ class Recovery {
       endOffset: tail?.scan.endOffset ?? 0,
       closed: false,
     }
-    if (mark === undefined) {
-      const made = { ...note, logId, sequence: 2 }
+    if (mark === undefined || mark.sequence <= MADE_SEQUENCE) {
+      const made = { ...note, logId, sequence: MADE_SEQUENCE }
       MarkFile.create(this.#fs, this.#directory, made)
       return made.sequence
     }

@@ -82,7 +82,7 @@ export class RotatingSegments {
     this.#clock = clock
     this.#previousEndOffset = start.previousEndOffset
     const { directory, access } = start
-    this.#medium = { fileSystem, directory, access, pages: new PageWriter(fileSystem) }
+    this.#medium = { fileSystem, directory, access, pages: new PageWriter(fileSystem, access) }
     if (start.active !== undefined) {
       this.#active = SegmentWriter.resume(this.#medium, start.active, start.lastTimestampMs)
     }

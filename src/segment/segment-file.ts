@@ -6,6 +6,7 @@ import { FRAME_HEADER_BYTES, type FrameHeader } from '../format/frame.js'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../format/segment-header.js'
 import type { FileSystem, ReadableFile } from '../fs/file-system.js'
 import { FrameWindow } from './frame-window.js'
+import { readAtLeast } from './transfer.js'
 
 /** Which segment of which log to open. */
 export interface SegmentPlace {
@@ -96,23 +97,6 @@ export class SegmentFile {
   async #read(buffer: Buffer, at: number, offset: number, least: number): Promise<number> {
     return readAtLeast(this.#file, buffer, at, offset, least).catch((error) => failed(this.name, 'read', error))
   }
-}
-
-/** Reads into `buffer`, from `at` on, what the file has from `offset` on: at least `least` bytes, unless it ends before. */
-async function readAtLeast(
-  file: ReadableFile,
-  buffer: Buffer,
-  at: number,
-  offset: number,
-  least: number,
-): Promise<number> {
-  let done = 0
-  while (done < least) {
-    const read = await file.read(buffer, at + done, buffer.length - at - done, offset + done)
-    if (read === 0) break
-    done += read
-  }
-  return done
 }
 
 function provedHeader(block: Buffer, name: string, place: SegmentPlace): SegmentHeader {

@@ -7,7 +7,7 @@ import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { type FileWindow, WINDOW_BYTES } from './file-window.js'
 import { FrameScan } from './frame-scan.js'
-import { removeIfThere } from './log-folder.js'
+import { discard, removeIfThere } from './log-folder.js'
 import type { ScannedSegment } from './log-judgement.js'
 import { readFully, writeFully } from './transfer.js'
 
@@ -68,7 +68,7 @@ export function publishAnew(fs: FileSystem, directory: string, { head, scan }: S
       fs.datasyncSync(to)
     } catch (error) {
       // A disk that is full has no room for half a copy either.
-      fs.removeSync(temporary)
+      discard(fs, temporary)
       throw error
     } finally {
       fs.closeSync(to)

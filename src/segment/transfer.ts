@@ -1,4 +1,13 @@
-import type { FileSystem } from '../fs/file-system.js'
+import { systemCode } from '../errors.js'
+import type { FileSystem, ReadableFile } from '../fs/file-system.js'
+import { systemError } from '../fs/system-error.js'
+
+/**
+ * So often in a row a transfer that a signal interrupted (`EINTR`) is repeated: it did nothing, so nothing is done twice.
+ * Past this it is an error like any other, for a file system that says so for ever must not hang the writer.
+ * Syncs are never repeated, interrupted ones neither: what they had already reported as failed they don't report again.
+ */
+const REPETITIONS_MAX = 100
 
 /** Writes all of `length` bytes, however short the single writes are. Throws the system's error as it is. */
 export function writeFully(
@@ -11,9 +20,9 @@ export function writeFully(
 ): void {
   let done = 0
   while (done < length) {
-    const written = fs.writeSync(fd, buffer, offset + done, length - done, position + done)
+    const written = uninterrupted(() => fs.writeSync(fd, buffer, offset + done, length - done, position + done))
     // A regular file never takes 0 bytes of more than 0: looping on it could last for ever.
-    if (written <= 0) throw inputOutputError('write', `write took ${written} of ${length - done} bytes`)
+    if (written <= 0) throw nothingWritten(written, length - done)
     done += written
   }
 }
@@ -29,13 +38,78 @@ export function readFully(
 ): number {
   let done = 0
   while (done < length) {
-    const read = fs.readSync(fd, buffer, offset + done, length - done, position + done)
+    const read = readSome(fs, fd, buffer, offset + done, length - done, position + done)
     if (read <= 0) break
     done += read
   }
   return done
 }
 
-function inputOutputError(syscall: string, message: string): Error {
-  return Object.assign(new Error(`EIO: ${message}`), { code: 'EIO', errno: -5, syscall })
+/** Reads up to `length` bytes, however few; 0 at the file's end. */
+export function readSome(
+  fs: FileSystem,
+  fd: number,
+  buffer: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): number {
+  return uninterrupted(() => fs.readSync(fd, buffer, offset, length, position))
+}
+
+/** Writes some of `length` bytes in the background, one at least; resolves to how many. */
+export async function writeSomeLater(
+  fs: FileSystem,
+  fd: number,
+  buffer: Uint8Array,
+  length: number,
+  position: number,
+): Promise<number> {
+  const written = await uninterruptedLater(() => fs.write(fd, buffer, 0, length, position))
+  if (written <= 0) throw nothingWritten(written, length)
+  return written
+}
+
+/** Reads into `buffer`, from `at` on, what the file has from `offset` on: at least `least` bytes, unless it ends before. */
+export async function readAtLeast(
+  file: ReadableFile,
+  buffer: Buffer,
+  at: number,
+  offset: number,
+  least: number,
+): Promise<number> {
+  let done = 0
+  while (done < least) {
+    const read = await uninterruptedLater(() => file.read(buffer, at + done, buffer.length - at - done, offset + done))
+    if (read <= 0) break
+    done += read
+  }
+  return done
+}
+
+function uninterrupted(transfer: () => number): number {
+  for (let repetitions = 0; ; repetitions++) {
+    try {
+      return transfer()
+    } catch (error) {
+      if (systemCode(error) !== 'EINTR' || repetitions === REPETITIONS_MAX) throw error
+    }
+  }
+}
+
+async function uninterruptedLater(transfer: () => Promise<number>): Promise<number> {
+  for (let repetitions = 0; ; repetitions++) {
+    try {
+      return await transfer()
+    } catch (error) {
+      if (systemCode(error) !== 'EINTR' || repetitions === REPETITIONS_MAX) throw error
+    }
+  }
+}
+
+/** No system call said this, so the message does. */
+function nothingWritten(written: number, length: number): Error {
+  const error = systemError('EIO', 'write')
+  error.message = `EIO: a write took ${written} of ${length} bytes`
+  return error
 }

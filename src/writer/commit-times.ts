@@ -4,6 +4,7 @@ export class CommitTimes {
   #syncMs = 0
   #sealSyncMs = 0
   #syncs = 0
+  #sealSyncs = 0
   #directorySyncMs = 0
   #directorySyncs = 0
 
@@ -13,6 +14,7 @@ export class CommitTimes {
     this.#syncMs = 0
     this.#sealSyncMs = 0
     this.#syncs = 0
+    this.#sealSyncs = 0
     this.#directorySyncMs = 0
     this.#directorySyncs = 0
   }
@@ -34,7 +36,7 @@ export class CommitTimes {
   /** The sync of the segment that a rotation sealed. */
   sealSync(call: () => void): void {
     this.#sealSyncMs = elapsedMs(call)
-    this.#syncs++
+    this.#sealSyncs++
   }
 
   directorySync(call: () => void): void {
@@ -48,6 +50,7 @@ export class CommitTimes {
     syncMs: number
     sealSyncMs: number
     syncs: number
+    sealSyncs: number
     directorySyncMs: number
     directorySyncs: number
   } {
@@ -56,6 +59,7 @@ export class CommitTimes {
       syncMs: this.#syncMs,
       sealSyncMs: this.#sealSyncMs,
       syncs: this.#syncs,
+      sealSyncs: this.#sealSyncs,
       directorySyncMs: this.#directorySyncMs,
       directorySyncs: this.#directorySyncs,
     }

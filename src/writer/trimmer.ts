@@ -58,7 +58,9 @@ export class Trimmer {
       }
     } catch (error) {
       if (!isDiskFull(error)) throw error
-      return this.#failed('SLUICE_DISK_FULL', `the disk is full: nothing below LSN ${target} was given up`, error)
+      // The first of the two slots may have it: an opening finds it there then, unless a later note takes its place.
+      const message = `the disk is full: no segment below LSN ${target} was removed; trim again once there is room`
+      return this.#failed('SLUICE_DISK_FULL', `${message} (the next opening may find them given up)`, error)
     }
     try {
       if (this.#removeOne()) return 'more'

@@ -268,19 +268,29 @@ test('a trim mark that can’t be synced latches the log before any file goes', 
   t.is(fileSystem.calls.filter(({ call, path }) => call === 'removeSync' && SEGMENT.test(path)).length, 0)
 })
 
-test('where the end can’t be noted, close() says so, and releases everything all the same', async (t) => {
-  for (const call of ['writeSync', 'datasyncSync'] as const) {
+test('where only the end can’t be noted, close() resolves: all is durable, and the failed event tells of it', async (t) => {
+  for (const [call, path] of [
+    ['writeSync', MARK],
+    ['datasyncSync', MARK],
+    ['truncateSync', SEGMENT],
+    ['closeSync', SEGMENT],
+    ['closeSync', MARK],
+  ] as const) {
     const { log, fileSystem } = await openBegun()
     await quiet()
     const failed: SluiceError[] = []
     log.on('failed', (error) => failed.push(error))
-    fileSystem.inject({ call, path: MARK, error: 'EIO' })
-    await rejects(t, log.close(), { code: 'SLUICE_FAILED' })
+    fileSystem.inject({ call, path, error: 'EIO' })
+    const last = log.append('the last')
+    await log.close()
+    t.is(await last, 2)
     t.is(log.status, 'closed')
     t.is(failed.length, 1)
+    t.like(failed[0], { code: 'SLUICE_FAILED' })
     await rejects(t, log.append('late'), { code: 'SLUICE_CLOSED' })
     t.deepEqual(openPaths(fileSystem), [])
-    t.deepEqual(await recoveredTexts(fileSystem), ['the first'])
+    t.deepEqual(await recoveredTexts(fileSystem.stateAfterCrash({ keep: 'none' })), ['the first', 'the last'])
+    t.deepEqual(await recoveredTexts(fileSystem), ['the first', 'the last'])
   }
 })
 

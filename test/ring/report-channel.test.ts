@@ -15,6 +15,7 @@ const progress: WriterReport = {
   writeMs: 0.25,
   syncMs: 1.5,
   sealSyncMs: 2.5,
+  sealSyncs: 1,
   syncs: 2,
   directorySyncMs: 0.125,
   directorySyncs: 1,

@@ -128,6 +128,19 @@ for (const offset of [0, 1, 511, 512, 4095, 4096, 4097, 10_000]) {
   })
 }
 
+test('a short read through the page cache is not taken for the end of the file', (t) => {
+  const { fileSystem, fd, pages } = opened()
+  put(pages, pattern(2000))
+  pages.writeOut()
+  const cached = new PageWriter(fileSystem, 'cached')
+  const undo = fileSystem.inject({ call: 'readSync', short: 100, once: false })
+  cached.moveTo(fd, 1500)
+  undo()
+  put(cached, pattern(500, 1500))
+  cached.writeOut()
+  t.deepEqual(contents(fileSystem).subarray(0, 2000), pattern(2000))
+})
+
 test('a file that ends before the place to go on is refused', (t) => {
   const { fileSystem, fd, pages } = opened()
   put(pages, pattern(5000))

@@ -97,6 +97,7 @@ export class ScriptedCommitter implements Committer {
       writeMs: 0,
       syncMs: 0,
       sealSyncMs: 0,
+      sealSyncs: 0,
       syncs: 0,
       directorySyncMs: 0,
       directorySyncs: 0,

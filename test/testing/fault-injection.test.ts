@@ -125,6 +125,10 @@ test('faults that make no sense are refused', (t) => {
   t.throws(() => fs.inject({ call: 'writeSync', short: -1 }), { code })
   t.throws(() => fs.inject({ call: 'renameSync', short: 1 }), { code })
   t.throws(() => fs.inject({ call: 'writeSync', error: 'EIO', nth: 0 }), { code })
+  t.throws(() => fs.inject({ call: 'write', delayMs: -1 }), { code })
+  t.throws(() => fs.inject({ call: 'write', delayMs: Number.NaN }), { code })
+  t.throws(() => fs.inject({ call: 'write', hold: false }), { code })
+  t.throws(() => fs.inject({ call: 'writeSync', hold: true }), { code, message: /can't be held/ })
 })
 
 test('writes and reads can be short', async (t) => {
@@ -176,17 +180,26 @@ for (const call of ['datasyncSync', 'datasync'] as const) {
     t.deepEqual(outcomes(fs, observe), ['abc'])
   })
 
-  test(`a ${call} that was interrupted can be repeated`, async (t) => {
-    const { fs, fd } = started()
-    writeText(fs, fd, sector('b'))
-    fs.inject({ call, error: 'EINTR' })
-    await t.throwsAsync(() => datasync(fs, fd), { code: 'EINTR' })
-    await datasync(fs, fd)
-    t.deepEqual(
-      outcomes(fs, (after) => sectorsOf(after, '/file')),
-      ['b'],
-    )
-  })
+  for (const error of ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR']) {
+    for (const access of ['cached', 'direct'] as const) {
+      test(`a ${call} that failed can't be made good by repeating it: ${error}, ${access} access`, async (t) => {
+        const { fs } = started()
+        const fd = fs.openSync('/file', 'write', access)
+        const bytes = Buffer.alloc(512, 'b') // At the beginning of its memory, as direct access asks for.
+        fs.writeSync(fd, bytes, 0, 512, 0)
+        fs.inject({ call, error })
+        await t.throwsAsync(() => datasync(fs, fd), { code: error })
+        await datasync(fs, fd)
+        t.is(sectorsOf(fs, '/file'), 'b', 'the pages stay readable')
+        const observe = (after: SimulatedFileSystem): string => sectorsOf(after, '/file')
+        t.deepEqual(outcomes(fs, observe), ['a', 'b'], 'the second one proves nothing')
+        t.is(observe(fs.stateAfterCrash({ keep: 'none' })), 'a')
+        fs.writeSync(fd, bytes, 0, 512, 0)
+        await datasync(fs, fd)
+        t.deepEqual(outcomes(fs, observe), ['b'], 'written anew it is durable')
+      })
+    }
+  }
 }
 
 test('what was cut off after a failed sync does not come back once the cut was synced', (t) => {
@@ -260,6 +273,32 @@ test('a full disk: writes are short, then fail; overwriting, cutting and removin
   t.is(write(second, 500, 1000), 10)
   const after = fs.crash()
   t.is(after.capacityBytes, 1010)
+})
+
+test('a full quota says EDQUOT, a full disk ENOSPC: that of the two which is met first', (t) => {
+  const fs = new SimulatedFileSystem({ capacityBytes: 1000, quotaBytes: 600 })
+  const fd = fs.openSync('/file', 'create')
+  const write = (bytes: number, position: number): number =>
+    fs.writeSync(fd, Buffer.alloc(bytes, 1), 0, bytes, position)
+  t.is(write(700, 0), 600)
+  t.throws(() => write(1, 600), { code: 'EDQUOT' })
+  fs.quotaBytes = 2000
+  t.is(write(500, 600), 400)
+  t.throws(() => write(1, 1000), { code: 'ENOSPC' })
+  t.like(fs.killProcess(), { capacityBytes: 1000, quotaBytes: 2000 })
+})
+
+test('open files are known by their paths', async (t) => {
+  const fs = new SimulatedFileSystem()
+  const fd = fs.openSync('/a', 'create')
+  const file = await fs.open('/a')
+  fs.renameSync('/a', '/b')
+  t.deepEqual(fs.openPaths, ['/b', '/b'])
+  fs.inject({ call: 'closeSync', error: 'EIO' })
+  t.throws(() => fs.closeSync(fd), { code: 'EIO' })
+  t.deepEqual(fs.openPaths, ['/b'])
+  await file.close()
+  t.deepEqual(fs.openPaths, [])
 })
 
 test('direct access is in whole sectors, as on a disk', (t) => {

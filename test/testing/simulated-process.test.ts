@@ -138,7 +138,7 @@ test('every call is noted, with what it was asked', async (t) => {
   fs.closeSync(fd)
   const other = fd + 1
   t.deepEqual(fs.calls, [
-    { call: 'openSync', path: '/a' },
+    { call: 'openSync', path: '/a', mode: 'create' },
     { call: 'writeSync', path: '/a', fd, position: 7, bytes: 5 },
     { call: 'renameSync', path: '/a', to: '/b' },
     { call: 'datasync', path: '/b', fd },

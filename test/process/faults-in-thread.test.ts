@@ -1,0 +1,111 @@
+import { readdirSync } from 'node:fs'
+import test from 'ava'
+import { SluiceError } from '../../src/errors.js'
+import type { FileSystem } from '../../src/fs/file-system.js'
+import { openLog } from '../../src/log/open-log.js'
+import type { ThreadFault } from '../fixtures/failing-writer.js'
+import { within } from '../support/fixture-process.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+
+/*
+ * What faults-everywhere.test.ts tries at each call over the simulated file system, for a sample of calls with the real
+ * writer: in its thread, on a real disk. No descriptor and no thread may be left, whatever failed.
+ */
+
+const SEGMENT_BYTES = 16 * 1024
+const LARGE = 'L'.repeat(SEGMENT_BYTES - 4096)
+const CODES = ['SLUICE_IO', 'SLUICE_DISK_FULL', 'SLUICE_COMMIT_FAILED', 'SLUICE_FAILED', 'SLUICE_TRIMMED']
+
+const CALLS: readonly (readonly [keyof FileSystem, readonly number[]])[] = [
+  ['openSync', [2, 6]],
+  ['closeSync', [1, 5]],
+  ['writeSync', [1, 4, 7]],
+  ['datasyncSync', [1, 3, 5]],
+  ['truncateSync', [1]],
+  ['renameSync', [1, 2]],
+  ['removeSync', [2]],
+  ['syncDirectorySync', [2, 3]],
+]
+
+const workerUrl = new URL('../fixtures/failing-writer.js', import.meta.url)
+
+/** How many threads and open descriptors this process has. */
+function belongings(): { readonly threads: number; readonly descriptors: number } {
+  const [threads, descriptors] = ['task', 'fd'].map((kind) => readdirSync(`/proc/self/${kind}`).length)
+  return { threads: threads ?? 0, descriptors: descriptors ?? 0 }
+}
+
+interface Outcome {
+  /** By LSN. */
+  readonly acknowledged: Map<number, string>
+  readonly errors: unknown[]
+}
+
+/** Works until it is done. */
+async function work(directory: string, fault: ThreadFault): Promise<Outcome> {
+  // A thread is given a copy of the environment when it starts.
+  process.env['SLUICE_TEST_FAULT'] = JSON.stringify(fault)
+  const acknowledged = new Map<number, string>()
+  const errors: unknown[] = []
+  const note = async (call: () => Promise<unknown>): Promise<void> => {
+    try {
+      await call()
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  await note(async () => {
+    const log = await openLog(directory, { workerUrl, segmentBytes: SEGMENT_BYTES })
+    for (const text of ['a', 'b', `1${LARGE}`, 'c', `2${LARGE}`, 'd']) {
+      await note(async () => acknowledged.set(await log.append(text), text))
+    }
+    await note(() => log.flush())
+    await note(() => log.trim(Math.min(4, log.nextLsn)))
+    await note(() => log.close())
+  })
+  return { acknowledged, errors }
+}
+
+const linux = process.platform === 'linux' ? test.serial : test.serial.skip
+
+linux(
+  'a call that fails in the writer thread leaves neither thread nor descriptor, and loses nothing (needs /proc)',
+  async (t) => {
+    const sound: ThreadFault = { call: 'openSync', nth: 0, error: 'EIO', once: true }
+    const first = await work(temporaryDirectory(t), sound)
+    t.deepEqual(first.errors, [])
+    const before = belongings()
+    let runs = 0
+    let told = 0
+    for (const [call, places] of CALLS) {
+      for (const nth of places) {
+        for (const [error, once] of [
+          ['EIO', true],
+          ['ENOSPC', false],
+          ['EINTR', true],
+        ] as const) {
+          const fault = { call, nth, error, once }
+          const where = JSON.stringify(fault)
+          const directory = temporaryDirectory(t)
+          const { acknowledged, errors } = await within('end of a run', () => where, work(directory, fault))
+          runs++
+          if (errors.length > 0) told++
+          for (const each of errors) {
+            t.true(each instanceof SluiceError && CODES.includes(each.code), `${where}: ${String(each)}`)
+          }
+          t.deepEqual(belongings(), before, where)
+          const log = await openLog(directory)
+          const found = new Map<number, string>()
+          for await (const { lsn, data } of log.read()) found.set(lsn, data.toString())
+          for (const [lsn, text] of acknowledged) {
+            if (lsn >= log.firstLsn) t.is(found.get(lsn), text, `${where}: ${lsn} was acknowledged`)
+          }
+          t.true(log.firstLsn <= 4, where)
+          await log.close()
+        }
+      }
+    }
+    t.log(`${runs} runs, of which ${told} were told an error`)
+    t.true(told > runs / 2)
+  },
+)
