@@ -1,0 +1,89 @@
+import { join } from 'node:path'
+import type { SluiceError } from '../../../src/errors.js'
+import type { Random, SimulatedFileSystem } from '../../../src/testing/index.js'
+import { DIRECTORY } from '../simulated-log.js'
+import { readAll, sameRecords } from './found-log.js'
+import { type Found, lastLsnOf, Violation } from './model.js'
+import { pick } from './operation.js'
+import type { Subject } from './subject.js'
+
+/**
+ * Flips a bit in a log that was recovered, so that a mark covers all of it. Whatever the bit is: either every record is
+ * still there, or the log says that it is corrupt, and so does verify; and repair loses no more than it says (P7).
+ */
+export async function checkDamage(
+  subject: Subject,
+  fileSystem: SimulatedFileSystem,
+  intact: Found,
+  numbers: Random,
+): Promise<void> {
+  const where = flipBit(fileSystem, numbers)
+  try {
+    const { ok } = await subject.verifyLog(DIRECTORY, { fileSystem })
+    const corrupt = await saysCorrupt(subject, fileSystem, intact)
+    if (corrupt && ok) throw new Violation('the log is corrupt, and verify says that it is not')
+    if (!ok) await checkRepair(subject, fileSystem, intact)
+  } catch (error) {
+    throw new Violation(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+}
+
+function flipBit(fileSystem: SimulatedFileSystem, numbers: Random): string {
+  const names = fileSystem.listSync(DIRECTORY).filter((name) => name === 'mark' || name.endsWith('.seg'))
+  const name = pick(numbers, names.sort())
+  const fd = fileSystem.openSync(join(DIRECTORY, name), 'write')
+  const at = numbers.below(fileSystem.sizeSync(fd))
+  const bit = numbers.below(8)
+  const byte = Buffer.alloc(1)
+  fileSystem.readSync(fd, byte, 0, 1, at)
+  byte.writeUInt8(byte.readUInt8(0) ^ (1 << bit))
+  fileSystem.writeSync(fd, byte, 0, 1, at)
+  fileSystem.datasyncSync(fd)
+  fileSystem.closeSync(fd)
+  return `bit ${bit} of byte ${at} of ${name} was flipped`
+}
+
+/** Opens and reads. Whatever comes is what it was, and if not everything comes, an error says why. */
+async function saysCorrupt(subject: Subject, fileSystem: SimulatedFileSystem, intact: Found): Promise<boolean> {
+  // A copy: opening changes nothing where it refuses, but it does where it doesn't.
+  const copy = fileSystem.stateAfterCrash({ keep: 'all' })
+  const log = await subject.openLog(DIRECTORY, { fileSystem: copy, maxPendingBytes: 64 * 1024 }).catch(corruptOnly)
+  if (log === undefined) return true
+  const { firstLsn } = log
+  if (firstLsn !== intact.firstLsn) throw new Violation(`the log begins with ${firstLsn}, not ${intact.firstLsn}`)
+  const records: Buffer[] = []
+  let corrupt = false
+  try {
+    for await (const { data } of log.read()) records.push(data)
+  } catch (error) {
+    corruptOnly(error)
+    corrupt = true
+  }
+  await log.close()
+  const expected = corrupt ? intact.records.slice(0, records.length) : intact.records
+  sameRecords({ firstLsn, records }, { firstLsn, records: expected }, corrupt ? 'before the damage' : 'with the damage')
+  return corrupt
+}
+
+function corruptOnly(error: unknown): undefined {
+  // Another build has a class of its own, with the same fields.
+  if ((error as Partial<SluiceError> | undefined)?.code === 'SLUICE_CORRUPT') return
+  throw error
+}
+
+async function checkRepair(subject: Subject, fileSystem: SimulatedFileSystem, intact: Found): Promise<void> {
+  const { lost } = await subject.repairLog(DIRECTORY, { fileSystem })
+  const log = await subject.openLog(DIRECTORY, { fileSystem, maxPendingBytes: 64 * 1024 })
+  const left = await readAll(log)
+  await log.close()
+  const from = left.firstLsn - intact.firstLsn
+  const records = intact.records.slice(from, from + left.records.length)
+  sameRecords(left, { firstLsn: left.firstLsn, records }, 'after repair')
+  for (let lsn = intact.firstLsn; lsn <= lastLsnOf(intact); lsn++) {
+    const isLeft = lsn >= left.firstLsn && lsn <= lastLsnOf(left)
+    const saidLost = lost.some(({ firstLsn, lastLsn }) => firstLsn <= lsn && lsn <= lastLsn)
+    if (isLeft === saidLost) {
+      throw new Violation(`after repair LSN ${lsn} is ${isLeft ? 'there' : 'gone'}, and said to be otherwise`)
+    }
+  }
+}
