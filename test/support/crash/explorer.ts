@@ -2,13 +2,13 @@ import { Random } from '../../../src/testing/index.js'
 import type { SteppedClock } from '../stepped-clock.js'
 import { type CrashState, StateCheck, type StateKind } from './crash-state.js'
 import { Model, Violation } from './model.js'
-import { drawCrash, drawScenario, type Profile, type Scenario } from './operation.js'
+import { changes, drawCrash, drawScenario, type Profile, type Scenario } from './operation.js'
 import { drawProfile } from './profiles.js'
 import type { Subject } from './subject.js'
 import { Workload } from './workload.js'
 
-/** Of a workload's calls about so many are crashed at. */
-const CRASHES = 30
+/** Of so many calls that come behind a change one is crashed at. */
+const RARITY = 4
 /** Ways in which the moment at which a workload ends is crashed. */
 const LAST_CRASHES = 4
 
@@ -82,16 +82,19 @@ interface Snapshot extends CrashState {
 export async function tryScenario({ subject, clock, scenario, check, thorough }: Trial): Promise<Failure | undefined> {
   const numbers = new Random(scenario.seed ^ 0x5eed)
   const snapshots: Snapshot[] = []
-  const rarity = thorough ? 1 : Math.max(1, Math.floor((scenario.profile.operations * 5) / CRASHES))
+  const rarity = thorough ? 1 : RARITY
+  let changed = true
   const ways = thorough ? 6 : 1
-  const workload: Workload = new Workload(subject, scenario, new Model(), clock, (call, fileSystem, model) => {
-    if (numbers.below(rarity) > 0) return
+  const workload: Workload = new Workload(subject, scenario, new Model(), clock, (number, call, fileSystem, model) => {
+    const wasChanged = changed
+    changed = changes(call)
+    if (!wasChanged || numbers.below(rarity) > 0) return
     for (let way = 0; way < ways; way++) {
       snapshots.push({
         fileSystem: fileSystem.stateAfterCrash(drawCrash(numbers)),
         model: model.clone(),
         kind: 'power cut',
-        call,
+        call: number,
         operation: workload.operation,
         seed: numbers.next(),
       })

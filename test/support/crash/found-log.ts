@@ -27,7 +27,7 @@ export function recoverAndRead(subject: Subject, fileSystem: SimulatedFileSystem
   if (reading.nextLsn !== lastLsn + 1) {
     throw new Violation(`recovery found up to ${lastLsn}, and there is up to ${reading.nextLsn - 1}`)
   }
-  return { firstLsn, records: reading.records }
+  return { firstLsn, records: reading.records, timestamps: reading.timestamps }
 }
 
 function recoverOrViolate({ recover }: Subject, fileSystem: SimulatedFileSystem): ReturnType<Subject['recover']> {
@@ -41,6 +41,7 @@ function recoverOrViolate({ recover }: Subject, fileSystem: SimulatedFileSystem)
 
 class Reading {
   readonly records: Buffer[] = []
+  readonly timestamps: number[] = []
   nextLsn: number
   readonly #subject: Subject
   readonly #fileSystem: SimulatedFileSystem
@@ -76,7 +77,10 @@ class Reading {
     const body = Buffer.from(this.#window.buffer.subarray(bodyAt, bodyAt + bodyBytes))
     const records = this.#subject.splitBody(body, recordCount)
     if (records === undefined) throw new Violation(`the records of the frame of LSN ${firstLsn} don’t add up`)
-    this.records.push(...records)
+    for (const record of records) {
+      this.records.push(record)
+      this.timestamps.push(timestampMs)
+    }
     this.#timestampMs = timestampMs
     this.nextLsn = lastLsn + 1
   }
@@ -91,11 +95,13 @@ export async function readAll(log: {
 }): Promise<Found> {
   const { firstLsn } = log
   const records: Buffer[] = []
-  for await (const { lsn, data } of log.read()) {
+  const timestamps: number[] = []
+  for await (const { lsn, data, timestamp } of log.read()) {
     if (lsn !== firstLsn + records.length) throw new Violation(`LSN ${lsn} was read for ${firstLsn + records.length}`)
     records.push(data)
+    timestamps.push(timestamp)
   }
-  return { firstLsn, records }
+  return { firstLsn, records, timestamps }
 }
 
 /** Throws a {@link Violation} where these are not the same records. */
@@ -107,6 +113,10 @@ export function sameRecords(found: Found, expected: Found, when: string): void {
   for (const [index, data] of expected.records.entries()) {
     if (found.records[index]?.equals(data) !== true) {
       throw new Violation(`${when} LSN ${expected.firstLsn + index} is not what it was`)
+    }
+    const [timestamp, before] = [found.timestamps[index], expected.timestamps[index]]
+    if (before !== undefined && timestamp !== before) {
+      throw new Violation(`${when} LSN ${expected.firstLsn + index} is of ${timestamp}, not of ${before}`)
     }
   }
 }

@@ -9,6 +9,8 @@ export class Violation extends Error {
 export interface Found {
   readonly firstLsn: number
   readonly records: readonly Buffer[]
+  /** Of each record; fewer where some are not known yet. */
+  readonly timestamps: readonly number[]
 }
 
 export function lastLsnOf({ firstLsn, records }: Found): number {

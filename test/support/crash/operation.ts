@@ -1,6 +1,6 @@
 import type { LogOptions } from '../../../src/log/contract.js'
 import type { AckLevel, FlushOption } from '../../../src/options.js'
-import type { CrashOptions, Fault, Random } from '../../../src/testing/index.js'
+import type { CrashOptions, Fault, FileSystemCall, FileSystemCallName, Random } from '../../../src/testing/index.js'
 
 /** One step of a workload. All that is left to chance was drawn when it was made: taking others out changes nothing here. */
 export type Operation =
@@ -51,8 +51,31 @@ export interface Scenario {
   readonly profile: Profile
   readonly options: LogOptions
   readonly operations: readonly Operation[]
-  /** The call, counted over the whole workload, at which the world stops. */
-  readonly stopAt: number | undefined
+  readonly stop: Stop | undefined
+}
+
+/** Where the world stops: at the call with this number, counted over the whole workload, or at the first one from there on that comes behind a change. */
+export interface Stop {
+  readonly call: number
+  readonly behindChange: boolean
+}
+
+const CHANGES: readonly FileSystemCallName[] = [
+  'openSync',
+  'writeSync',
+  'datasyncSync',
+  'truncateSync',
+  'renameSync',
+  'removeSync',
+  'makeDirectorySync',
+  'syncDirectorySync',
+  'write',
+  'datasync',
+]
+
+/** Whether a call may change what a crash leaves. */
+export function changes({ call }: FileSystemCall): boolean {
+  return CHANGES.includes(call)
 }
 
 const SEGMENT = /\.seg$/
@@ -83,8 +106,8 @@ export function drawScenario(seed: number, profile: Profile, numbers: Random): S
   const options = pick(numbers, profile.options)
   const operations: Operation[] = []
   for (let id = 1; operations.length < profile.operations; id++) operations.push(draw(id, profile, options, numbers))
-  const stopAt = numbers.below(4) === 0 ? undefined : 1 + numbers.below(profile.operations * 6)
-  return { seed, profile, options, operations, stopAt }
+  const stop = { call: 1 + numbers.below(profile.operations * 5), behindChange: numbers.below(3) > 0 }
+  return { seed, profile, options, operations, stop: numbers.below(4) === 0 ? undefined : stop }
 }
 
 export function pick<Item>(numbers: Random, items: readonly Item[]): Item {

@@ -19,6 +19,12 @@ const OPTIONS: readonly LogOptions[] = [
 
 const WEIGHTS = { append: 30, many: 6, flush: 4, trim: 3, turns: 12, settle: 8, pass: 4, read: 2, peek: 1 } as const
 
+/** Each record has a frame of its own, and many are written before they are synced. */
+const ONE_BY_ONE: readonly LogOptions[] = [
+  { ...small, segmentBytes: 64 * KIB, batch: { maxRecords: 1 }, flush: 'never' },
+  { ...small, segmentBytes: 64 * KIB, batch: { maxRecords: 1 }, flush: { everyRecords: 30 }, ack: 'written' },
+]
+
 /** All of it, in equal parts. */
 export const MIXED: Profile = {
   name: 'mixed',
@@ -46,8 +52,35 @@ export const FULL: Profile = {
 export const TORN: Profile = {
   ...MIXED,
   name: 'torn again',
-  weights: { append: 20, many: 14, turns: 6, settle: 5, cut: 6, kill: 1, trim: 1 },
-  sizes: [960],
+  operations: 60,
+  weights: { append: 40, settle: 24, cut: 4, kill: 1 },
+  // A frame of one such record is a sector.
+  sizes: [452],
+  options: ONE_BY_ONE,
+}
+
+/** Disks that get full in the midst of a batch, in files that are not filled ahead. */
+export const FULL_IN_BATCH: Profile = {
+  ...MIXED,
+  name: 'full in a batch',
+  weights: { many: 30, append: 5, fill: 10, room: 8, turns: 8, settle: 6 },
+  sizes: [200, 452, 960],
+  options: [{ ...small, flush: 'never' }],
+}
+
+/** A few appends, and the world stops. */
+export const SHORT: Profile = {
+  ...MIXED,
+  name: 'short',
+  operations: 24,
+  weights: { append: 20, many: 2, settle: 20, flush: 1 },
+  sizes: [8, 200, 452],
+  options: [
+    small,
+    { ...small, directorySync: 'always' },
+    { ...small, flush: 'immediate' },
+    { ...small, flush: { everyMs: 5 } },
+  ],
 }
 
 /** One rotation after the other, and trims behind them. */
@@ -74,14 +107,26 @@ export const PREPARED: Profile = {
 /** What recovery left is damaged afterwards. */
 export const DAMAGED: Profile = { ...MIXED, name: 'damaged', damaged: 500 }
 
-export const PROFILES: readonly Profile[] = [MIXED, FAULTY, FULL, TORN, ROTATING, PREPARED, DAMAGED]
+export const PROFILES: readonly Profile[] = [
+  MIXED,
+  FAULTY,
+  FULL,
+  FULL_IN_BATCH,
+  TORN,
+  SHORT,
+  ROTATING,
+  PREPARED,
+  DAMAGED,
+]
 
 const SHARES: readonly (readonly [Profile, share: number])[] = [
-  [MIXED, 30],
+  [MIXED, 28],
   [FAULTY, 20],
-  [FULL, 15],
-  [TORN, 15],
-  [ROTATING, 14],
+  [FULL, 12],
+  [FULL_IN_BATCH, 6],
+  [TORN, 12],
+  [SHORT, 6],
+  [ROTATING, 10],
   [DAMAGED, 5],
   [PREPARED, 1],
 ]

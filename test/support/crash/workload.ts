@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { Log } from '../../../src/log/contract.js'
 import type { AckLevel } from '../../../src/options.js'
-import type { SimulatedFileSystem } from '../../../src/testing/index.js'
+import type { FileSystemCall, SimulatedFileSystem } from '../../../src/testing/index.js'
 import { DIRECTORY, turn } from '../simulated-log.js'
 import type { SteppedClock } from '../stepped-clock.js'
 import { readAll } from './found-log.js'
 import { type Model, Violation } from './model.js'
-import type { Operation, Scenario } from './operation.js'
+import { changes, type Operation, type Scenario } from './operation.js'
 import type { Subject } from './subject.js'
 
 /** More than this is never pending, so that no append has to wait for room, and its LSN is known at once. */
@@ -22,7 +22,7 @@ interface ErrorFields {
 }
 
 /** Is shown each call before it takes effect, with what is known then. */
-export type Watcher = (call: number, fileSystem: SimulatedFileSystem, model: Model) => void
+export type Watcher = (number: number, call: FileSystemCall, fileSystem: SimulatedFileSystem, model: Model) => void
 
 /**
  * Runs a workload, and keeps the model of it. Time stands still but for what the workload lets pass, so that a replay
@@ -270,12 +270,15 @@ export class Workload {
   }
 
   #adopt(fileSystem: SimulatedFileSystem): SimulatedFileSystem {
-    fileSystem.onCall(() => {
+    const { stop } = this.#scenario
+    const left = stop === undefined ? Number.POSITIVE_INFINITY : stop.call - this.#calls
+    const exact = stop?.behindChange === false
+    if (exact && left > 0 && left < Number.POSITIVE_INFINITY) fileSystem.crashAfter(left)
+    fileSystem.onCall((call) => {
       this.#calls++
-      this.#watch(this.#calls, fileSystem, this.model)
+      this.#watch(this.#calls, call, fileSystem, this.model)
+      if (stop?.behindChange === true && this.#calls >= stop.call && changes(call)) fileSystem.crashAfter(1)
     })
-    const { stopAt } = this.#scenario
-    if (stopAt !== undefined && stopAt > this.#calls) fileSystem.crashAfter(stopAt - this.#calls)
     return fileSystem
   }
 
