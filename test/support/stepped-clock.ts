@@ -15,7 +15,7 @@ export class SteppedClock {
   #timers = new Map<object, Timer>()
 
   /** Stops time until the test ends. */
-  static install(t: ExecutionContext<unknown>): SteppedClock {
+  static install(t: Pick<ExecutionContext<unknown>, 'teardown'>): SteppedClock {
     const clock = new SteppedClock()
     const { setTimeout: realSetTimeout, clearTimeout: realClearTimeout } = globalThis
     Object.defineProperty(performance, 'now', { configurable: true, value: () => clock.#nowMs })

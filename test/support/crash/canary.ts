@@ -1,0 +1,53 @@
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Profile } from './operation.js'
+import { BUILT_SOURCE, loadSubject, type Subject } from './subject.js'
+
+/** A change to one compiled file: text that is there exactly once, and what takes its place. */
+export interface Mutation {
+  readonly file: string
+  readonly text: string
+  readonly becomes: string
+}
+
+/** A fault put into the durability path on purpose: the explorer has to find it. */
+export interface Canary {
+  readonly name: string
+  readonly mutations: readonly Mutation[]
+  /** The workloads that bring it out. */
+  readonly profile: Profile
+}
+
+const CANARIES = new URL('../canaries/', BUILT_SOURCE)
+
+/** Makes a mutated copy of the build, and loads it. `remove` takes the copy away. */
+export async function hatch(canary: Canary): Promise<{ readonly subject: Subject; readonly remove: () => void }> {
+  const source = new URL(`${process.pid}-${canary.name.replaceAll(/[^a-z]+/g, '-')}/src/`, CANARIES)
+  const folder = fileURLToPath(new URL('../', source))
+  const remove = (): void => {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    cpSync(fileURLToPath(BUILT_SOURCE), fileURLToPath(source), {
+      recursive: true,
+      filter: (path) => !/\.(d\.ts|map)$/.test(path) && basename(path) !== 'cli',
+    })
+    for (const mutation of canary.mutations) mutate(new URL(mutation.file, source), mutation)
+    return { subject: await loadSubject(source), remove }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+function mutate(file: URL, { file: name, text, becomes }: Mutation): void {
+  const before = readFileSync(file, 'utf8')
+  const found = before.split(text).length - 1
+  // A canary that changes nothing would be thought to be caught, or not, for no reason.
+  if (found !== 1) throw new Error(`${name} has this ${found} times, not once: ${text}`)
+  writeFileSync(
+    file,
+    before.replace(text, () => becomes),
+  )
+}
