@@ -17,12 +17,12 @@ export interface SurveyedSegment {
   readonly sound: SoundHead | undefined
   /** Why it is not. */
   readonly unsound: string | undefined
-  /** Whether it is another log's, or under another segment's name. */
-  readonly foreign: boolean
   /** Its frames, looked at from inside; `undefined` where the head is not sound. */
   readonly scan: SegmentScan | undefined
   /** Where the mark file's durable LSN ends in this segment; `undefined` where no frame ends with it. */
   readonly markedOffset: number | undefined
+  /** The highest LSN that it proves the log to have had; 0 where it proves none. */
+  readonly highestLsn: number
 }
 
 /** The dense run of records that begins the log and has no damage: what repair keeps. */
@@ -58,6 +58,11 @@ export interface LogSurvey {
   /** All headers, also of segments below the trim mark. */
   readonly heads: readonly SegmentHead[]
   readonly trimmed: readonly SegmentHead[]
+  /**
+   * Files with a segment's name that are none of this log's, amid segments that follow one another without them: nothing
+   * is lost with them.
+   */
+  readonly strays: readonly SegmentHead[]
   readonly kept: readonly SurveyedSegment[]
   readonly prefix: SoundPrefix
 }
@@ -72,15 +77,19 @@ export function surveyLog(fs: FileSystem, directory: string): LogSurvey {
   const foreignMark = newest !== undefined && isForeign(newest, heads)
   const mark = foreignMark ? undefined : newest
   const logId = mark?.logId ?? firstLogId(heads)
-  const firstLsn = mark?.firstLsn ?? heads[0]?.firstLsn ?? 1
+  const strays = straysAmong(fs, directory, { heads, logId, window, trimLsn: mark?.firstLsn ?? 0 })
+  // A stray's name says nothing, neither about where its neighbours end nor about what was trimmed.
+  const chain = heads.filter((head) => !strays.includes(head))
+  const firstLsn = mark?.firstLsn ?? chain[0]?.firstLsn ?? 1
   const marked = Math.max(mark?.durableLsn ?? 0, firstLsn - 1)
-  const split = splitAtTrimMark(fs, directory, { heads, firstLsn, marked, logId, window })
+  const split = splitAtTrimMark(fs, directory, { heads: chain, firstLsn, marked, logId, window })
   const kept = split.kept.map((head) => surveySegment(fs, directory, { head, logId, mark, window }))
   const highestMark = Math.max(marked, ...kept.map(markOf))
-  const highestLsn = Math.max(highestMark, ...kept.map(highestLsnOf))
+  const highestLsn = Math.max(highestMark, ...kept.map((segment) => segment.highestLsn))
   const { trimmed } = split
   const prefix = soundPrefix(kept, firstLsn, highestMark)
-  return { folder, marks, mark, foreignMark, logId, firstLsn, highestMark, highestLsn, heads, trimmed, kept, prefix }
+  const found = { folder, marks, mark, foreignMark, logId, firstLsn, highestMark, highestLsn }
+  return { ...found, heads, trimmed, strays, kept, prefix }
 }
 
 /** What of a segment can't be read, where `wantedLsn` is the LSN that has to follow it. */
@@ -122,16 +131,22 @@ function isForeign(mark: Mark, heads: readonly SegmentHead[]): boolean {
   return ids.length > 0 && !ids.some((id) => id.equals(mark.logId))
 }
 
+interface ToSurvey {
+  readonly head: SegmentHead
+  readonly logId: Buffer | undefined
+  readonly window: FileWindow
+}
+
 function surveySegment(
   fs: FileSystem,
   directory: string,
-  from: { head: SegmentHead; logId: Buffer | undefined; mark: Mark | undefined; window: FileWindow },
+  from: ToSurvey & { readonly mark: Mark | undefined },
 ): SurveyedSegment {
   const { head, logId, mark, window } = from
   const sound = soundHead(head, logId)
   if ('reason' in sound) {
-    const foreign = head.result.kind === 'valid'
-    return { head, sound: undefined, unsound: sound.reason, foreign, scan: undefined, markedOffset: undefined }
+    const highestLsn = provedByUnsound(fs, directory, { head, logId, window })
+    return { head, sound: undefined, unsound: sound.reason, scan: undefined, markedOffset: undefined, highestLsn }
   }
   let markedOffset: number | undefined
   const scan = scanSegment(fs, directory, sound, window, {
@@ -140,18 +155,61 @@ function surveySegment(
       if (header.lastLsn === mark?.durableLsn) markedOffset = offset + header.frameBytes
     },
   })
-  return { head, sound, unsound: undefined, foreign: false, scan, markedOffset }
+  const highestLsn = Math.max(head.firstLsn, scan.highestLsn)
+  return { head, sound, unsound: undefined, scan, markedOffset, highestLsn }
+}
+
+/**
+ * The highest LSN that a segment proves to have been there whose head is not sound. Whatever became of a header, a named
+ * segment held a record at least. One under another segment's name still says what it held; one of another log says
+ * nothing about this one.
+ */
+function provedByUnsound(fs: FileSystem, directory: string, { head, logId, window }: ToSurvey): number {
+  const { name, firstLsn, result } = head
+  if (result.kind !== 'valid') return firstLsn
+  const { header } = result
+  if (logId === undefined || !header.logId.equals(logId)) return 0
+  return scanSegment(fs, directory, { name, header }, window).highestLsn
+}
+
+interface StrayEvidence {
+  readonly heads: readonly SegmentHead[]
+  readonly logId: Buffer | undefined
+  readonly window: FileWindow
+  /** 0 where nothing tells it. */
+  readonly trimLsn: number
+}
+
+/**
+ * The files that are no sound segment, between two that are and that follow one another. Those below the trim mark go
+ * with all else there.
+ */
+function straysAmong(fs: FileSystem, directory: string, evidence: StrayEvidence): readonly SegmentHead[] {
+  const { heads, logId, window, trimLsn } = evidence
+  const strays: SegmentHead[] = []
+  let before: SoundHead | undefined
+  let between: SegmentHead[] = []
+  for (const head of heads) {
+    const sound = soundHead(head, logId)
+    if ('reason' in sound) {
+      // A newer version's segment may well be one: it is refused, and never moved.
+      if (head.result.kind !== 'unsupported') between.push(head)
+      continue
+    }
+    if (before !== undefined && between.length > 0 && sound.firstLsn > trimLsn) {
+      const { nextLsn, endOffset } = scanSegment(fs, directory, before, window)
+      const follows = nextLsn === sound.firstLsn && endOffset === sound.header.previousEndOffset
+      if (follows) strays.push(...between)
+    }
+    before = sound
+    between = []
+  }
+  return strays
 }
 
 function markOf({ sound, scan }: SurveyedSegment): number {
   if (sound === undefined) return 0
   return Math.max(sound.header.mark, sound.firstLsn - 1, scan?.mark ?? 0)
-}
-
-/** A named segment held a record at least, whatever became of it; but a segment of another log tells nothing. */
-function highestLsnOf({ head, sound, scan, foreign }: SurveyedSegment): number {
-  if (foreign) return 0
-  return sound === undefined ? head.firstLsn : Math.max(head.firstLsn, scan?.highestLsn ?? 0)
 }
 
 function soundPrefix(kept: readonly SurveyedSegment[], firstLsn: number, highestMark: number): SoundPrefix {

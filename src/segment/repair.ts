@@ -57,6 +57,9 @@ export interface RepairReport {
  * room by removing the oldest files, which is what trim does. Those LSNs are reported as lost; reading them fails with
  * SLUICE_TRIMMED, so nobody takes the rest for the whole.
  *
+ * A file that only has a segment's name, amid segments that follow one another without it, is moved aside, and costs no
+ * record.
+ *
  * The order makes a crash at any point harmless: the mark is lowered last, so until then whatever is left is damaged,
  * and repair begins again. LSNs above the mark that only the segments moved away could tell of are not in the report
  * of that second attempt.
@@ -107,7 +110,7 @@ class Repair {
   }
 
   run(): RepairChange[] {
-    const { kept, prefix } = this.#survey
+    const { kept, strays, prefix } = this.#survey
     const changes: RepairChange[] = []
     // From the last one down: whatever a crash leaves then has no more holes than before.
     for (const { head } of kept.slice(prefix.segments).reverse()) changes.push(this.#move(head.name, head.fileBytes))
@@ -116,6 +119,7 @@ class Repair {
       const change = this.#seal(segment)
       if (change !== undefined) changes.push(change)
     }
+    for (const { name, fileBytes } of strays) changes.push(this.#move(name, fileBytes))
     if (this.#survey.foreignMark) changes.push(this.#move(MARK_FILE, MARK_FILE_BYTES))
     changes.push(this.#lowerMark())
     return changes

@@ -3,6 +3,7 @@ import type { FileSystem } from '../fs/file-system.js'
 import { type Finding, isDamage } from './finding.js'
 import { withSystemErrors } from './io-error.js'
 import { brokenLink, damagedRunsOf, type LogSurvey, type SurveyedSegment, surveyLog } from './log-survey.js'
+import { type SegmentHead, soundHead } from './segment-head.js'
 import { hasDueFooter } from './tail-mending.js'
 
 /** What `verify` found. */
@@ -40,12 +41,13 @@ export function verifyLog(fs: FileSystem, directory: string): VerifyReport {
 
 /** All that is to be said about a survey. */
 export function findingsOf(fs: FileSystem, directory: string, survey: LogSurvey): readonly Finding[] {
-  const { folder, trimmed } = survey
+  const { folder, trimmed, strays } = survey
   return [
     ...unsupportedIn(survey),
     ...markSlots(survey),
     ...beginning(survey),
     ...survey.kept.flatMap((segment, index) => findingsIn(fs, directory, survey, segment, index)),
+    ...strays.map((head) => corruptAt(head.name, 0, {}, strayReason(head, survey.logId))),
     ...trimmed.map((head) => leftover(head.name, 'it lies wholly below the trim mark')),
     ...folder.temporaries.map((name) => leftover(name, 'it was never part of the log')),
   ]
@@ -63,6 +65,12 @@ function reportOf(survey: LogSurvey, findings: readonly Finding[]): VerifyReport
     bytes: heads.reduce((sum, head) => sum + head.fileBytes, 0),
     durableLsn: highestMark,
   }
+}
+
+function strayReason(head: SegmentHead, logId: Buffer | undefined): string {
+  const sound = soundHead(head, logId)
+  const reason = 'reason' in sound ? `: ${sound.reason}` : ''
+  return `it is no part of the log, and the segments around it follow one another without it${reason}`
 }
 
 function leftover(file: string, reason: string): Finding {

@@ -1,0 +1,117 @@
+import { randomInt } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { Random } from '../../src/testing/random.js'
+import { alone, sampled, type Tally, tryDamages } from '../support/damage/damage-run.js'
+import type { Outcome } from '../support/damage/damage-trial.js'
+import {
+  BLOCK_BYTES,
+  bodyBits,
+  cuts,
+  type Damage,
+  headerBits,
+  movedFiles,
+  spoiltBlocks,
+} from '../support/damage/damages.js'
+import { LARGE_SHAPE, type LogShape, SMALL_SHAPES } from '../support/damage/log-shapes.js'
+
+/*
+ * Damages logs in every way that the quick tests only sample: `node dist/test/slow/damage.js [--seed S] [--seconds N]`.
+ * Rounds go on until the time is over; the first one takes every damage of every small log where there is time for it.
+ */
+
+const OUTCOMES: readonly Outcome[] = ['harmless', 'torn', 'refused', 'found by verify']
+
+const { values } = parseArgs({ options: { seed: { type: 'string' }, seconds: { type: 'string' } } })
+const seed = Number(values.seed ?? process.env['SLUICE_SEED'] ?? randomInt(2 ** 32))
+const endMs = performance.now() + 1000 * Number(values.seconds ?? 600)
+const random = new Random(seed)
+const tally: Tally = new Map()
+
+console.log(`seed ${seed}`)
+try {
+  for (let round = 1; !isOver(); round++) await tryRound(round)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
+printTable()
+console.log(`seed ${seed}; ${process.exitCode === 1 ? 'A VIOLATION, SEE ABOVE' : 'no violation'}`)
+
+/** Sources of damage by turns, so that a run that is cut short has tried something of each. */
+async function tryRound(round: number): Promise<void> {
+  const sources = [...SMALL_SHAPES, LARGE_SHAPE].flatMap((shape) => sourcesOf(shape, round))
+  const turns = sources.map(({ shape, trials }) => ({ shape, trials: trials[Symbol.iterator]() }))
+  while (turns.length > 0 && !isOver()) {
+    for (const turn of [...turns]) {
+      const some: (readonly Damage[])[] = []
+      for (let n = 0; n < 20; n++) {
+        const next = turn.trials.next()
+        if (next.done) {
+          turns.splice(turns.indexOf(turn), 1)
+          break
+        }
+        some.push(next.value)
+      }
+      const large = turn.shape === LARGE_SHAPE
+      await tryDamages(turn.shape, some, { repairOneIn: 3, readOneIn: large ? 0 : 20 }, random, tally)
+      if (isOver()) return
+    }
+  }
+}
+
+interface Source {
+  readonly shape: LogShape
+  readonly trials: Iterable<readonly Damage[]>
+}
+
+function sourcesOf(shape: LogShape, round: number): Source[] {
+  const large = shape === LARGE_SHAPE
+  const step = large ? 512 : 1
+  const oneIn = large ? 20 : round === 1 ? 1 : 4
+  const damages = [
+    headerBits(shape),
+    bodyBits(shape, random, large ? 1 : 40),
+    cuts(shape, step),
+    spoiltBlocks(shape, random, BLOCK_BYTES.sector),
+    spoiltBlocks(shape, random, BLOCK_BYTES.page),
+    movedFiles(shape),
+  ]
+  return [
+    ...damages.map((some) => ({ shape, trials: sampled(alone(some), oneIn, random) })),
+    { shape, trials: pairs(shape) },
+  ]
+}
+
+/** Two whole files moved about: what one of them does to the other. */
+function* pairs(shape: LogShape): Generator<readonly Damage[]> {
+  const all = [...movedFiles(shape)]
+  for (let n = 0; n < (shape === LARGE_SHAPE ? 20 : 400); n++) {
+    const [one, other] = [all[random.below(all.length)], all[random.below(all.length)]]
+    if (one !== undefined && other !== undefined) yield [one, { ...other, kind: 'another one' }]
+  }
+}
+
+function isOver(): boolean {
+  return performance.now() >= endMs
+}
+
+function printTable(): void {
+  const merged = new Map<string, Map<Outcome, number>>()
+  for (const [kind, outcomes] of tally) {
+    const name = kind.endsWith(' + another one') ? 'two of those at once' : kind
+    const row = merged.get(name) ?? new Map<Outcome, number>()
+    for (const [outcome, count] of outcomes) row.set(outcome, (row.get(outcome) ?? 0) + count)
+    merged.set(name, row)
+  }
+  const row = (cells: readonly (string | number)[]): string =>
+    cells.map((cell, index) => (index === 0 ? String(cell).padEnd(36) : String(cell).padStart(16))).join('')
+  console.log(row(['damage', 'tried', ...OUTCOMES]))
+  let total = 0
+  for (const [kind, outcomes] of [...merged].sort()) {
+    const counts = OUTCOMES.map((outcome) => outcomes.get(outcome) ?? 0)
+    const tried = counts.reduce((sum, count) => sum + count, 0)
+    total += tried
+    console.log(row([kind, tried, ...counts]))
+  }
+  console.log(row(['all', total]))
+}
