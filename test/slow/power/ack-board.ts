@@ -17,6 +17,7 @@ export interface Acknowledged {
 const PLACES: readonly (keyof Acknowledged)[] = ['durable', 'written', 'accepted', 'trimmed', 'trimTarget']
 /** A cache line each. */
 const PLACE_BYTES = 64
+const NOTHING = Buffer.alloc(4)
 
 /**
  * Numbers that one process writes and another one reads, in a file on a tmpfs: memory that both share. What was noted before
@@ -45,8 +46,8 @@ export class AckBoard {
     if (lsn <= (this.#values.get(what) ?? 0)) return
     this.#values.set(what, lsn)
     this.#number.writeUInt32LE(lsn)
-    // pwritev(2): a pwrite(2) that strace makes fail is to be the log's.
-    writevSync(this.#fd, [this.#number], PLACES.indexOf(what) * PLACE_BYTES)
+    // Two pieces make a pwritev(2) of it: a pwrite(2) that strace makes fail is to be the log's.
+    writevSync(this.#fd, [this.#number, NOTHING], PLACES.indexOf(what) * PLACE_BYTES)
   }
 
   read(): Acknowledged {

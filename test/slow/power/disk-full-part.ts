@@ -37,6 +37,7 @@ export async function diskFull(run: Run): Promise<void> {
 async function fillUp(run: Run, on: string, where: string): Promise<void> {
   const totals = { full: 0, rollbacks: 0, refused: 0, latched: 0, checked: 0, lost: 0 }
   const problems: string[] = []
+  const reasons: string[] = []
   const trials = scaled(run, TRIALS)
   for (let trial = 0; trial < trials; trial++) {
     const directory = join(where, `log-${trial}`)
@@ -70,7 +71,10 @@ async function fillUp(run: Run, on: string, where: string): Promise<void> {
       latched = refusal !== undefined
       totals.rollbacks += summary.rollbacks
       totals.refused += outcomes['SLUICE_DISK_FULL/not-written'] ?? 0
-      if (latched) totals.latched++
+      if (latched) {
+        totals.latched++
+        reasons.push(summary.failure ?? '')
+      }
       const allowed = latched
         ? ['SLUICE_COMMIT_FAILED/indeterminate', 'SLUICE_COMMIT_FAILED/not-written', 'SLUICE_FAILED']
         : []
@@ -103,7 +107,7 @@ async function fillUp(run: Run, on: string, where: string): Promise<void> {
   run.add({
     part: 'disk full',
     on,
-    tried: `${full} times full, ${rollbacks} rollbacks, ${refused} appends refused, latched in ${latched} of ${trials} trials`,
+    tried: `${full} times full, ${rollbacks} rollbacks, ${refused} appends refused, latched in ${latched} of ${trials} trials${reasons.map((reason) => ` (${reason})`).join('')}`,
     checked,
     lost,
     problems,

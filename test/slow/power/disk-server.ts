@@ -103,7 +103,9 @@ function handle(request: FuseRequest): Buffer | undefined {
       return attributesReply(request, attributes(request.node))
     case OPCODE.open:
     case OPCODE.opendir:
-      return openReply(request, request.node === CONTROL ? FOPEN_DIRECT_IO : 0)
+      // Past the kernel's cache, which would take writes apart at its pages. Of a write of which a part fails, the loop
+      // device says that it succeeded: a disk that lies, and not the one that is meant.
+      return openReply(request, FOPEN_DIRECT_IO)
     case OPCODE.read:
       return read(request)
     case OPCODE.write:

@@ -9,8 +9,8 @@ import { checkLog } from './log-check.js'
 import { makeImage, mountImage, mountTmpfs, unmount } from './mounts.js'
 import { type Run, scaled } from './run.js'
 
-const LOAD_MS = 400
-const KILLS = 12
+const LOAD_MS = 250
+const KILLS = 8
 const KILL_MS = 250
 
 /** Every policy under load, closed and opened again; and processes killed in the midst of it. */

@@ -5,7 +5,7 @@ import { makeImage, mountImage, unmount } from './mounts.js'
 import { cutPower } from './power-cuts.js'
 import { type Run, scaled } from './run.js'
 
-const ROUNDS = 4
+const ROUNDS = 3
 const CUTS_PER_ROUND = 5
 
 /** The state of a disk frozen by a reflink copy: the kernel's own code alone, and no write is lost. */

@@ -151,7 +151,13 @@ function codeOf(error: unknown): string {
 }
 
 function finish(ending: { readonly refusal?: string; readonly closing?: string }): never {
-  const summary: LoadSummary = { outcomes, rollbacks, rotations, ...(failure === undefined ? {} : { failure }), ...ending }
+  const summary: LoadSummary = {
+    outcomes,
+    rollbacks,
+    rotations,
+    ...(failure === undefined ? {} : { failure }),
+    ...ending,
+  }
   say(`summary ${JSON.stringify(summary)}`)
   process.exit(0)
 }

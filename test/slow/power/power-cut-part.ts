@@ -4,7 +4,7 @@ import type { FileSystemKind } from './file-system-kinds.js'
 import { type CutPlan, type CutTotals, cutPower } from './power-cuts.js'
 import { type Run, scaled } from './run.js'
 
-const ROUNDS = 10
+const ROUNDS = 8
 const CUTS_PER_ROUND = 6
 
 /** Power cuts at which all that was not flushed is lost, kept, torn or reordered, and the canaries that prove the check. */

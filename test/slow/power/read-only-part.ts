@@ -112,7 +112,6 @@ async function readAll(directory: string): Promise<number | string> {
     }
     return count
   } catch (error) {
-    console.log(error)
     return error instanceof SluiceError ? error.code : String(error)
   }
 }
