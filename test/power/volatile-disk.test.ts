@@ -62,7 +62,7 @@ test('the disk keeps a copy of what it is given, and goes on after a cut', (t) =
 /** Whatever the manner, what was flushed and not written again since is there. */
 function keepsWhatWasFlushed(t: ExecutionContext, manner: CutManner): void {
   const random = new Random(11)
-  for (let round = 0; round < 200; round++) {
+  for (let round = 0; round < 60; round++) {
     const { disk, durable, seen } = newDisk()
     // Of each sector: what it may hold after a cut.
     const possible = Array.from({ length: 64 }, () => [0])

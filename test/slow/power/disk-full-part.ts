@@ -82,7 +82,7 @@ async function fillUp(run: Run, on: string, where: string): Promise<void> {
         (outcome) => !['durable', 'written', 'SLUICE_DISK_FULL/not-written', ...allowed].includes(outcome),
       )
       const isWrong = latched
-        ? refusal !== 'SLUICE_FAILED'
+        ? refusal !== 'SLUICE_FAILED' || !/ENOSPC|EDQUOT/.test(summary.failure ?? '')
         : summary.rollbacks === 0 || outcomes['SLUICE_DISK_FULL/not-written'] === undefined
       if (odd.length > 0 || isWrong || closing !== undefined) problems.push(JSON.stringify(summary))
     }
