@@ -16,6 +16,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
   write,
@@ -51,7 +52,14 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
 export const nodeFileSystem: FileSystem = {
   openSync(path, mode, access) {
     const fd = openSync(path, OPEN_FLAGS[mode], FILE_MODE)
-    return access === 'direct' ? openedDirectly(fd, path, mode === 'create') : fd
+    if (access !== 'direct') return fd
+    try {
+      return openedDirectly(fd, path, mode === 'create')
+    } catch (error) {
+      // A full disk, as a rule. A file left behind would be in the way of the attempt that is made once there is room.
+      if (mode === 'create') rmSync(path, { force: true })
+      throw error
+    }
   },
   closeSync,
   readSync: (fd, buffer, offset, length, position) => readSync(fd, buffer, offset, length, position),
