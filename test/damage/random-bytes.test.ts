@@ -54,12 +54,14 @@ const PARSERS: readonly [name: string, genuine: Buffer, checkedBytes: number, pa
     FRAME_HEAD_BYTES,
     (bytes) => readFrameHeader(bytes, 0, NONCE_CHECKSUM, offset, bytes.length).kind,
   ]),
-  ...SHAPE.genuine.slots.slice(0, 2).map(({ bytes: slot, sequence }): (typeof PARSERS)[number] => [
-    `mark ${sequence}`,
-    slot,
-    slot.length,
-    (bytes) => readMarkSlot(bytes).kind,
-  ]),
+  ...SHAPE.genuine.slots
+    .slice(0, 2)
+    .map(({ bytes: slot, sequence }): (typeof PARSERS)[number] => [
+      `mark ${sequence}`,
+      slot,
+      slot.length,
+      (bytes) => readMarkSlot(bytes).kind,
+    ]),
 ]
 
 for (const [name, genuine, checkedBytes, parse] of PARSERS) {
