@@ -84,6 +84,8 @@ function importsOf(file: ts.SourceFile, sources: Sources, problems: string[]): I
   const add = (specifier: ts.Node | undefined, typeOnly: boolean, reExport: boolean): void => {
     if (specifier === undefined) return
     if (!ts.isStringLiteralLike(specifier)) {
+      // A test may load a build that it has made itself; what the tests import is not ruled anyway.
+      if (file.fileName.startsWith('test/')) return
       problems.push(`${file.fileName} imports what can't be told from its text: ${specifier.getText()}`)
       return
     }

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Profile } from './operation.js'
@@ -27,6 +27,8 @@ export async function hatch(canary: Canary): Promise<{ readonly subject: Subject
   const folder = fileURLToPath(new URL('../', source))
   const remove = (): void => {
     rmSync(folder, { recursive: true, force: true })
+    // The folder of all copies goes with the last of them.
+    if (readdirSync(CANARIES).length === 0) rmSync(CANARIES, { recursive: true, force: true })
   }
   try {
     cpSync(fileURLToPath(BUILT_SOURCE), fileURLToPath(source), {

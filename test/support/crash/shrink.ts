@@ -6,7 +6,7 @@ import type { Subject } from './subject.js'
 
 /** How long shrinking may take: then the shortest trace so far has to do. */
 const LIMIT_MS = 20_000
-/** A trace whose last call is not among so many is not searched for stops. */
+/** Among so many calls is looked for the one at which the world has to stop. */
 const STOPS_MAX = 200
 
 /** Finds a shorter workload that fails still: whole runs of operations are left out, then single ones. */
@@ -82,7 +82,11 @@ export function describe(failure: Failure, seed = failure.scenario.seed): string
     violation.message,
     `${where}; profile ${scenario.profile.name}, options ${JSON.stringify(scenario.options)}`,
     `the first workload of SLUICE_SEED=${seed}; the shortest that fails has these operations:`,
-    ...scenario.operations.map((operation, index) => `  ${index}: ${JSON.stringify(operation)}`),
+    ...scenario.operations.map((operation, index) => `  ${index}: ${JSON.stringify(operation, shown)}`),
     ...(scenario.stop === undefined ? [] : [`  the world stops: ${JSON.stringify(scenario.stop)}`]),
   ].join('\n')
+}
+
+function shown(_key: string, value: unknown): unknown {
+  return value instanceof RegExp ? String(value) : value
 }
