@@ -78,7 +78,7 @@ for (const [name, genuine, checkedBytes, parse] of PARSERS) {
 
 test('a frame’s length is held against the file, though a good checksum vouches for it', (t) => {
   const frame = Buffer.from(frames[0]?.bytes ?? '')
-  for (const length of [frame.length + 8, 0x1000_0000, 0x7fff_fff8]) {
+  for (const length of [0x1_0000, 0x1000_0000, 0x7fff_fff8]) {
     // The body's checksum is left as it is: sealing would read a body of that length.
     const offset = frames[0]?.offset ?? 0
     sealFrame(frame, 0, NONCE_CHECKSUM, offset, 0)

@@ -76,10 +76,19 @@ function sourcesOf(shape: LogShape, round: number): Source[] {
     spoiltBlocks(shape, random, BLOCK_BYTES.page),
     movedFiles(shape),
   ]
-  return [
-    ...damages.map((some) => ({ shape, trials: sampled(alone(some), oneIn, random) })),
-    { shape, trials: pairs(shape) },
-  ]
+  const sources = damages.map((some) => ({ shape, trials: shuffled([...sampled(alone(some), oneIn, random)]) }))
+  return [...sources, { shape, trials: pairs(shape) }]
+}
+
+/** A run that is cut short has tried damages from everywhere, not only from where files begin. */
+function shuffled<T>(trials: T[]): T[] {
+  for (let left = trials.length - 1; left > 0; left--) {
+    const other = random.below(left + 1)
+    const [one, two] = [trials[left], trials[other]]
+    // Both indexes lie inside of the array.
+    if (one !== undefined && two !== undefined) [trials[left], trials[other]] = [two, one]
+  }
+  return trials
 }
 
 /** Two whole files moved about: what one of them does to the other. */
