@@ -8,22 +8,25 @@ import { temporaryDirectory } from '../support/temporary-directory.js'
 // Only where there is direct access is anything written when a file is made.
 const testOnLinux = constants.O_DIRECT === undefined ? test.skip : test.serial
 
-testOnLinux('a disk that is full when a file is made for direct access leaves none in the way of the next attempt', (t) => {
-  const directory = temporaryDirectory(t)
-  const path = join(directory, '0000000000000001.seg.tmp')
-  const { writeSync } = fs
-  t.teardown(() => {
+testOnLinux(
+  'a disk that is full when a file is made for direct access leaves none in the way of the next attempt',
+  (t) => {
+    const directory = temporaryDirectory(t)
+    const path = join(directory, '0000000000000001.seg.tmp')
+    const { writeSync } = fs
+    t.teardown(() => {
+      fs.writeSync = writeSync
+      syncBuiltinESMExports()
+    })
+    fs.writeSync = () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    }
+    syncBuiltinESMExports()
+    t.throws(() => nodeFileSystem.openSync(path, 'create', 'direct'), { code: 'ENOSPC' })
+    t.deepEqual(readdirSync(directory), [])
     fs.writeSync = writeSync
     syncBuiltinESMExports()
-  })
-  fs.writeSync = () => {
-    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
-  }
-  syncBuiltinESMExports()
-  t.throws(() => nodeFileSystem.openSync(path, 'create', 'direct'), { code: 'ENOSPC' })
-  t.deepEqual(readdirSync(directory), [])
-  fs.writeSync = writeSync
-  syncBuiltinESMExports()
-  nodeFileSystem.closeSync(nodeFileSystem.openSync(path, 'create', 'direct'))
-  t.deepEqual(readdirSync(directory), ['0000000000000001.seg.tmp'])
-})
+    nodeFileSystem.closeSync(nodeFileSystem.openSync(path, 'create', 'direct'))
+    t.deepEqual(readdirSync(directory), ['0000000000000001.seg.tmp'])
+  },
+)
