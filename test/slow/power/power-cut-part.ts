@@ -28,7 +28,7 @@ export async function powerCuts(run: Run): Promise<void> {
     await canary(run, kind, 'the log never syncs', {
       start,
       rounds: 1,
-      cutsPerRound: 4,
+      cutsPerRound: 6,
       manners: ['lost'],
       policies: ['never'],
       claimsTooMuch: true,
@@ -36,7 +36,7 @@ export async function powerCuts(run: Run): Promise<void> {
     await canary(run, kind, 'the disk ignores flushes', {
       start,
       rounds: 1,
-      cutsPerRound: 4,
+      cutsPerRound: 6,
       manners: ['lost', 'subset', 'torn'],
       policies: ['batch'],
       sabotage: async (disk) => {
