@@ -10,8 +10,8 @@ export interface FileSystemKind {
   /** The smallest that it can be made, about. */
   readonly imageBytes: number
   /**
-   * The unit that it trusts the device with. btrfs can't be mounted after its superblock, which takes 4 KiB, was torn: the
-   * file system's assumption, not the log's.
+   * The unit that it trusts the device with. btrfs can't be mounted after its superblock, which takes 4 KiB, was torn, nor
+   * xfs always after a block of its metadata was: the file systems' assumption, not the log's.
    */
   readonly tornUnitBytes: number
   /** The Debian package with the program that makes one. */
@@ -33,7 +33,7 @@ export const FILE_SYSTEM_KINDS: readonly FileSystemKind[] = [
     make: ['mkfs.xfs', '-q', '-f'],
     mountOptions: [],
     imageBytes: 300 * MIB,
-    tornUnitBytes: SECTOR_BYTES,
+    tornUnitBytes: 4096,
     debianPackage: 'xfsprogs',
   },
   {

@@ -8,7 +8,7 @@ import { DURABLE_POLICIES, type LoadOrder, type LoadSummary } from './load-order
 import { Generations } from './load-record.js'
 import { type CheckResult, checkLog } from './log-check.js'
 import { makeImage, mountImage, unmount } from './mounts.js'
-import { findProgram, type Run, scaled } from './run.js'
+import { findProgram, hasFuse, type Run, scaled } from './run.js'
 
 const DISK_TRIALS = 3
 const STRACE_TRIALS = 4
@@ -26,7 +26,7 @@ interface Totals {
 
 /** EIO from a disk that fails for good, through a whole file system; and from the system calls themselves. */
 export async function ioErrors(run: Run): Promise<void> {
-  for (const kind of run.kinds) await failingDisk(run, kind)
+  if (hasFuse(run, 'EIO from a disk')) for (const kind of run.kinds) await failingDisk(run, kind)
   if (findProgram('strace') === undefined)
     run.skip('EIO from system calls: there is no strace (Debian: apt install strace)')
   else for (const call of ['fdatasync', 'fsync', 'pwrite64']) await failingCall(run, call)

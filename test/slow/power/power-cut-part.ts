@@ -2,13 +2,14 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { VolatileDiskProcess } from './disks.js'
 import type { FileSystemKind } from './file-system-kinds.js'
 import { type CutPlan, type CutTotals, cutPower } from './power-cuts.js'
-import { type Run, scaled } from './run.js'
+import { hasFuse, type Run, scaled } from './run.js'
 
 const ROUNDS = 8
 const CUTS_PER_ROUND = 6
 
 /** Power cuts at which all that was not flushed is lost, kept, torn or reordered, and the canaries that prove the check. */
 export async function powerCuts(run: Run): Promise<void> {
+  if (!hasFuse(run, 'power cuts')) return
   for (const kind of run.kinds) {
     const folder = run.newPath('disk')
     mkdirSync(folder)
@@ -27,7 +28,7 @@ export async function powerCuts(run: Run): Promise<void> {
     await canary(run, kind, 'the log never syncs', {
       start,
       rounds: 1,
-      cutsPerRound: 4,
+      cutsPerRound: 6,
       manners: ['lost'],
       policies: ['never'],
       claimsTooMuch: true,
@@ -35,7 +36,7 @@ export async function powerCuts(run: Run): Promise<void> {
     await canary(run, kind, 'the disk ignores flushes', {
       start,
       rounds: 1,
-      cutsPerRound: 4,
+      cutsPerRound: 6,
       manners: ['lost', 'subset', 'torn'],
       policies: ['batch'],
       sabotage: async (disk) => {

@@ -9,10 +9,11 @@ import { Load } from './load.js'
 import { Generations } from './load-record.js'
 import { checkLog } from './log-check.js'
 import { command, makeImage, mountImage, unmount } from './mounts.js'
-import type { Run } from './run.js'
+import { hasFuse, type Run } from './run.js'
 
 /** A mount that can't be written to from the beginning, and one that the kernel makes so under an open log. */
 export async function readOnly(run: Run): Promise<void> {
+  if (!hasFuse(run, 'read-only')) return
   for (const kind of run.kinds) await tryOn(run, kind)
 }
 

@@ -48,6 +48,15 @@ export function scaled(run: Run, count: number): number {
   return Math.max(1, Math.round(count * run.settings.rounds))
 }
 
+/** Whether there can be a disk with a volatile cache; where not, it says so. */
+export function hasFuse(run: Run, part: string): boolean {
+  if (existsSync('/dev/fuse')) return true
+  run.skip(
+    `${part}: there is no /dev/fuse for the disk whose cache is volatile (modprobe fuse, or a kernel with CONFIG_FUSE_FS)`,
+  )
+  return false
+}
+
 /** Where a program lies; `undefined` where there is none. */
 export function findProgram(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
