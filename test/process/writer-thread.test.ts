@@ -139,7 +139,13 @@ test.serial('a thread that replaced the writer in silence refuses to go on, and 
 
 test.serial('closing says that the writer is gone, and releases everything', async (t) => {
   const { log, directory } = await replacedInSilence(t, { flush: 'never' })
+  // The first record began a segment, and is durable: it takes another one for close() to have something to refuse.
+  const lost = t.throwsAsync(settled(log, log.append('lost')), {
+    instanceOf: SluiceError,
+    code: 'SLUICE_COMMIT_FAILED',
+  })
   await t.throwsAsync(settled(log, log.close()), { instanceOf: SluiceError, code: 'SLUICE_FAILED' })
+  await lost
   const reopened = await openLog(directory)
   t.deepEqual(await texts(reopened), [order('idle', 'exit')])
   await reopened.close()

@@ -6,6 +6,7 @@ import { listSegments, readExtent } from '../../src/segment/log-extent.js'
 import { composeMark, composeSegment, filesOf, framesOfOne } from '../support/compose-segments.js'
 import { ReadingFileSystem, systemError } from '../support/reading-file-system.js'
 import { isSluiceError } from '../support/records.js'
+import { MARK, openSimulated, DIRECTORY as SIMULATED_DIRECTORY } from '../support/simulated-log.js'
 
 const directory = '/log'
 const markPath = `${directory}/mark`
@@ -96,4 +97,14 @@ test('segments are listed in order, other names are passed over', async (t) => {
   const others = ['0000000000000000.seg', '3.seg', '0000000000000200.seg.tmp', '9999999999999999.seg']
   const files = new Map([...names, ...others].map((name) => [`${directory}/${name}`, Buffer.alloc(0)]))
   t.deepEqual(await listSegments(new ReadingFileSystem(files), directory), [3, 20, 100])
+})
+
+test('a short read of the mark file is gone on with', async (t) => {
+  const { log, fileSystem } = await openSimulated()
+  await log.append('noted')
+  await log.close()
+  fileSystem.inject({ call: 'read', path: MARK, short: 100, once: false })
+  fileSystem.inject({ call: 'read', path: MARK, nth: 2, error: 'EINTR' })
+  t.like(await readExtent(fileSystem, SIMULATED_DIRECTORY), { firstLsn: 1, durableLsn: 1 })
+  t.deepEqual(fileSystem.openPaths, [])
 })

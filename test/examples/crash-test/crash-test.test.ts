@@ -4,13 +4,14 @@ import { crashOnce } from '../../../examples/crash-test/crash-test.js'
 import { Stock } from '../../../examples/crash-test/stock.js'
 import { SimulatedFileSystem } from '../../../src/testing/index.js'
 import { random } from '../../support/random.js'
+import { quiet } from '../../support/simulated-log.js'
 
 const page = readFileSync('docs/TESTING.md', 'utf8')
 
 test.serial('the service of the example survives a power cut at any call', async (t) => {
   const { seed } = random()
   t.log(`SLUICE_SEED=${seed}`)
-  for (let run = 0; run < 100; run++) await crashOnce((seed + run) % 2 ** 32)
+  for (let run = 0; run < 30; run++) await crashOnce((seed + run) % 2 ** 32)
   t.pass()
 })
 
@@ -24,8 +25,12 @@ test.serial('the crash test of the example fails for a service that answers too 
   t.teardown(() => {
     Stock.prototype.add = add
   })
-  const outcomes = await Promise.allSettled(Array.from({ length: 50 }, (_, seed) => crashOnce(seed)))
-  t.true(outcomes.some(({ status }) => status === 'rejected'))
+  await t.throwsAsync(
+    async () => {
+      for (let seed = 0; seed < 100; seed++) await crashOnce(seed)
+    },
+    { code: 'ERR_ASSERTION' },
+  )
 })
 
 test('the page shows the example as it is', (t) => {
@@ -38,6 +43,7 @@ test.serial('the faults of the page do what it says', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   const stock = await Stock.open('/data/stock', { fileSystem })
   await stock.add('bolts', 1)
+  await quiet() // The log fills zeros in ahead, and syncs them: it is the next batch that is to fail.
   fileSystem.inject({ call: 'datasyncSync', path: /\.seg$/, error: 'EIO' })
   await t.throwsAsync(stock.add('bolts', 1), { code: 'SLUICE_COMMIT_FAILED' })
   await stock.close()
