@@ -20,6 +20,7 @@ import { findProgram, type RunSettings } from './power/run.js'
 const PREFIX = 'sluice-power-'
 const EXIT_CANNOT_RUN = 2
 const EXIT_INTERRUPTED = 130
+const GRACE_MS = 10_000
 const INSIDE = new URL('./power/inside.js', import.meta.url).pathname
 const NAMESPACES = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
 const TOOLS = {
@@ -90,11 +91,14 @@ function runInside(asked: RunSettings): void {
   mkdirSync(folder)
   console.log(`seed ${asked.seed}`)
   const args = [...NAMESPACES, process.execPath, INSIDE, folder, JSON.stringify(asked)]
-  const child = spawn('unshare', args, { stdio: ['pipe', 'inherit', 'inherit'] })
+  // In a group of its own: Ctrl-C is for this process, which then has the others clear away.
+  const child = spawn('unshare', args, { stdio: ['pipe', 'inherit', 'inherit'], detached: true })
   let interrupted = false
   const interrupt = (): void => {
     interrupted = true
-    child.kill('SIGKILL') // The first process of the namespace dies with unshare, and all others with that one.
+    child.stdin.end() // It unmounts everything, and ends.
+    // If it doesn't: the first process of the namespace dies with unshare, and all others with that one.
+    setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref()
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
   process.on('uncaughtException', (error) => {

@@ -2,7 +2,8 @@
  * Runs the parts, in namespaces of its own (see ../power.ts): its mounts, and the processes that it starts, end with it. Prints
  * the table. Exits with 0 where all is well, with 1 where something is not as promised.
  */
-import { existsSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatTable } from '../../../bench/table.js'
 import { Random } from '../../../src/testing/random.js'
@@ -18,8 +19,8 @@ const GENERATION_STEP = 1000
 const [where = '', text = ''] = process.argv.slice(2)
 /** ../power.ts writes it. */
 const settings = JSON.parse(text) as RunSettings
-// Whoever started this is gone: then nobody would end it.
-process.stdin.on('end', () => process.exit(4)).resume()
+// Whoever started this wants it to end, or is gone.
+process.stdin.on('end', clearAway).resume()
 
 const folder = join(where, 'work')
 mountTmpfs(folder, '4g')
@@ -103,4 +104,25 @@ function report(): void {
   console.log(fine ? '\nNothing that was acknowledged was lost.' : '\nNot all is as promised.')
   process.exitCode = fine ? 0 : 1
   if (existsSync(folder)) process.stdin.destroy()
+}
+
+/**
+ * Ends all other processes of this namespace, and then unmounts what there is, the last one first: left to the kernel, a
+ * file system whose users were killed along with its namespace can keep its loop device.
+ */
+function clearAway(): void {
+  try {
+    process.kill(-1, 'SIGKILL') // In a process namespace: all of it but this one, its first process.
+  } catch {
+    // There is no other one.
+  }
+  for (let attempts = 100; attempts > 0; attempts--) {
+    const mounted = readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '')
+      .filter((place) => place.startsWith(`${where}/`))
+    if (mounted.length === 0) break
+    for (const place of mounted.reverse()) spawnSync('umount', [place])
+  }
+  process.exit(4)
 }
