@@ -1,12 +1,18 @@
 import { openLog, openLogReader } from '../src/index.js'
 import { scanBare } from './bare-scan.js'
 import { randomRecord } from './records.js'
+import { spreadOf } from './statistics.js'
 import type { ReadingFigures, TrialResults, TrialSpec } from './trial-spec.js'
 
 /** Producers of the log that is read: how many records a frame has. */
 const PRODUCERS = 64
 /** A prime, so that the steps reach every part of the log. */
 const STEP = 7_919_993
+const PASSES = 5
+
+const WAYS = ['bareScan', 'read', 'follow', 'getInOrder', 'getAnywhere'] as const
+type Way = (typeof WAYS)[number]
+type Rates = Record<Way, number>
 
 export async function fillLog(spec: TrialSpec & { kind: 'fill' }): Promise<TrialResults['fill']> {
   const log = await openLog(spec.directory)
@@ -18,7 +24,7 @@ export async function fillLog(spec: TrialSpec & { kind: 'fill' }): Promise<Trial
   return { records: durableLsn, recordsPerBatch: durableLsn / batches }
 }
 
-/** Reads the whole log in each way, first to warm up, and then by the clock. */
+/** Reads the whole log in each way, several times: the medians. */
 export async function readAll(spec: TrialSpec & { kind: 'read' }): Promise<ReadingFigures> {
   const log = await openLogReader(spec.directory)
   const last = log.durableLsn
@@ -48,17 +54,27 @@ export async function readAll(spec: TrialSpec & { kind: 'read' }): Promise<Readi
     getInOrder: getEach((index) => 1 + (index % last)),
     getAnywhere: getEach((index) => 1 + ((index * STEP) % last)),
   }
-  const rates = { bareScan: 0, read: 0, follow: 0, getInOrder: 0, getAnywhere: 0 }
-  for (const isMeasured of [false, true]) {
-    for (const [way, run] of Object.entries(ways)) {
+  // In turns, so that a slow moment of the machine meets all of them.
+  const passes: Rates[] = []
+  for (let pass = 0; pass <= PASSES; pass += 1) {
+    const rates: Rates = { bareScan: 0, read: 0, follow: 0, getInOrder: 0, getAnywhere: 0 }
+    for (const way of WAYS) {
       const startedAt = performance.now()
-      const records = await run()
-      const rate = (records / (performance.now() - startedAt)) * 1000
+      const records = await ways[way]()
+      rates[way] = (records / (performance.now() - startedAt)) * 1000
       if (!way.startsWith('get') && records !== last) throw new Error(`${way} found ${records} records of ${last}`)
-      // The names of both objects are the same.
-      if (isMeasured) rates[way as keyof typeof rates] = rate
     }
+    // The first one is to warm up.
+    if (pass > 0) passes.push(rates)
   }
+  const medianOf = (way: Way): number => spreadOf(passes.map((rates) => rates[way])).median
   await log.close()
-  return { records: last, ...rates }
+  return {
+    records: last,
+    bareScan: medianOf('bareScan'),
+    read: medianOf('read'),
+    follow: medianOf('follow'),
+    getInOrder: medianOf('getInOrder'),
+    getAnywhere: medianOf('getAnywhere'),
+  }
 }
