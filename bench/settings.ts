@@ -38,7 +38,7 @@ export interface Settings {
 }
 
 const MIB = 1024 * 1024
-/** What the quick form leaves out takes part in no table as the best, or close to it, but at its own price in time. */
+/** For the quick form: of each peer one way that acknowledges durable records, batched where the application can batch. */
 const QUICK_DRIVERS: readonly DriverName[] = [
   'sluice',
   'device',

@@ -22,7 +22,7 @@ interface Pg {
   }) => Pool
 }
 
-/** Each is a process of the server; what waits for a commit in several of them shares its sync. More were slower. */
+/** Each is a process of the server; what waits for a commit in several of them shares its sync. */
 const CONNECTIONS_MAX = 32
 const OPTIONS = {
   listen_addresses: '127.0.0.1',
