@@ -1,8 +1,8 @@
-import { randomFillSync } from 'node:crypto'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CpuMeter, type CpuUse } from './cpu-meter.js'
-import { RECORD_BYTES, type Subject } from './drivers/driver.js'
+import type { Subject } from './drivers/driver.js'
+import { randomRecord } from './records.js'
 import { percentile } from './statistics.js'
 
 /** What one trial measured. */
@@ -28,15 +28,23 @@ export interface LoadDuration {
   readonly seconds: number
 }
 
+/** What the producers do. */
+export interface Workload {
+  readonly producers: number
+  readonly recordBytes: number
+  /** More than one: that many in each append, all or nothing. */
+  readonly recordsPerAppend: number
+}
+
 /** Producers whose latencies are measured: reading the clock for every append of all of them would be the load itself. */
 const PROBES_MAX = 16
 const NS_PER_MS = 1e6
 
-/** Runs a closed loop: each producer appends a record, waits until it is durable, and appends the next. */
-export function measure(subject: Subject, producers: number, duration: LoadDuration): Promise<LoadFigures> {
+/** Runs a closed loop: each producer appends, waits until that is durable, and appends again. */
+export function measure(subject: Subject, workload: Workload, duration: LoadDuration): Promise<LoadFigures> {
   return subject.kind === 'synchronous'
-    ? measureSynchronous(subject, producers, duration)
-    : measureAsynchronous(subject, producers, duration)
+    ? measureSynchronous(subject, workload, duration)
+    : measureAsynchronous(subject, workload, duration)
 }
 
 type Asynchronous = Subject & { kind: 'asynchronous' }
@@ -47,17 +55,19 @@ interface Run {
   on: boolean
   measuring: boolean
   records: number
+  readonly recordsPerAppend: number
   readonly latenciesMs: number[]
 }
 
-async function measureAsynchronous(subject: Asynchronous, producers: number, duration: LoadDuration) {
-  const record = randomFillSync(Buffer.alloc(RECORD_BYTES))
-  const run: Run = { on: true, measuring: false, records: 0, latenciesMs: [] }
+async function measureAsynchronous(subject: Asynchronous, workload: Workload, duration: LoadDuration) {
+  const { producers, recordsPerAppend } = workload
+  const append = appendOf(subject, workload)
+  const run: Run = { on: true, measuring: false, records: 0, recordsPerAppend, latenciesMs: [] }
   // Spread over all producers, so that they stand for those that come early in a turn and those that come late.
   const probeEvery = Math.ceil(producers / PROBES_MAX)
   const ends: Promise<void>[] = []
   for (let i = 0; i < producers; i += 1) {
-    ends.push(i % probeEvery === 0 ? probe(subject, run, record) : produce(subject, run, record))
+    ends.push(i % probeEvery === 0 ? probe(append, run) : produce(append, run))
   }
   await delay(duration.warmUpSeconds * 1000)
 
@@ -90,23 +100,35 @@ async function measureAsynchronous(subject: Asynchronous, producers: number, dur
   }
 }
 
-async function produce(subject: Asynchronous, run: Run, record: Buffer): Promise<void> {
-  while (run.on) {
-    await subject.append(record)
-    run.records += 1
+/** One append of a producer: of one record, or of many. */
+function appendOf(subject: Asynchronous, { recordBytes, recordsPerAppend }: Workload): () => Promise<unknown> {
+  const record = randomRecord(recordBytes)
+  if (recordsPerAppend === 1) return () => subject.append(record)
+  const records = Array.from({ length: recordsPerAppend }, () => record)
+  return () => {
+    if (subject.appendMany === undefined) throw new Error('this driver appends one record at a time')
+    return subject.appendMany(records)
   }
 }
 
-async function probe(subject: Asynchronous, run: Run, record: Buffer): Promise<void> {
+async function produce(append: () => Promise<unknown>, run: Run): Promise<void> {
+  while (run.on) {
+    await append()
+    run.records += run.recordsPerAppend
+  }
+}
+
+async function probe(append: () => Promise<unknown>, run: Run): Promise<void> {
   while (run.on) {
     const startedAt = performance.now()
-    await subject.append(record)
+    await append()
     if (run.measuring) run.latenciesMs.push(performance.now() - startedAt)
-    run.records += 1
+    run.records += run.recordsPerAppend
   }
 }
 
-async function measureSynchronous(subject: Synchronous, producers: number, duration: LoadDuration) {
+async function measureSynchronous(subject: Synchronous, workload: Workload, duration: LoadDuration) {
+  const recordsPerCommit = workload.producers * workload.recordsPerAppend
   const warmUntil = performance.now() + duration.warmUpSeconds * 1000
   while (performance.now() < warmUntil) subject.commit()
 
@@ -123,9 +145,9 @@ async function measureSynchronous(subject: Synchronous, producers: number, durat
   }
   const cpu = meter.read()
   return {
-    ...figures(latenciesMs.length * producers, now - startedAt, cpu, latenciesMs),
+    ...figures(latenciesMs.length * recordsPerCommit, now - startedAt, cpu, latenciesMs),
     loopDelayMsP99: undefined,
-    recordsPerBatch: producers,
+    recordsPerBatch: recordsPerCommit,
   }
 }
 

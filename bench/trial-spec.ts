@@ -1,5 +1,7 @@
 import type { LoadDuration, LoadFigures } from './closed-loop.js'
+import type { DriverSetting } from './drivers/driver.js'
 import type { DriverName } from './drivers/drivers.js'
+import type { Arrivals, OpenLoopFigures } from './open-loop.js'
 
 /** What a trial, a process of its own, is asked to do. */
 export type TrialSpec =
@@ -7,10 +9,10 @@ export type TrialSpec =
   | ({
       readonly kind: 'load'
       readonly driver: DriverName
-      readonly directory: string
-      readonly producers: number
-      readonly inFlightMax: number
-    } & LoadDuration)
+    } & DriverSetting &
+      LoadDuration)
+  /** Measures a driver while records arrive at a fixed rate. */
+  | ({ readonly kind: 'open-loop'; readonly driver: DriverName } & DriverSetting & Arrivals)
   /** Measures a log in pairs of windows, with its figures and without. */
   | {
       readonly kind: 'switch-figures'
@@ -25,15 +27,32 @@ export type TrialSpec =
   | { readonly kind: 'append-until-killed'; readonly directory: string; readonly bytes: number }
   /** Opens a log, and closes it again. */
   | { readonly kind: 'open'; readonly directory: string }
+  /** Fills a log with so many records, or a few more, and closes it. */
+  | { readonly kind: 'fill'; readonly directory: string; readonly records: number; readonly recordBytes: number }
+  /** Reads a log that nobody writes, in every way. */
+  | { readonly kind: 'read'; readonly directory: string; readonly gets: number }
 
 /** What each kind of trial answers. */
 export interface TrialResults {
   load: LoadFigures
+  'open-loop': OpenLoopFigures
   /** Records a second, of each pair. */
   'switch-figures': { readonly pairs: readonly { readonly on: number; readonly off: number }[] }
   seal: { readonly segments: number; readonly bytes: number }
   'append-until-killed': { readonly durableRecords: number }
   open: OpenFigures
+  fill: { readonly records: number; readonly recordsPerBatch: number }
+  read: ReadingFigures
+}
+
+/** Records a second. */
+export interface ReadingFigures {
+  readonly records: number
+  readonly bareScan: number
+  readonly read: number
+  readonly follow: number
+  readonly getInOrder: number
+  readonly getAnywhere: number
 }
 
 export interface OpenFigures {

@@ -2,6 +2,8 @@ import { measure } from './closed-loop.js'
 import { DRIVERS } from './drivers/drivers.js'
 import { switchFigures } from './figures-trial.js'
 import { appendUntilKilled, openOnce, sealSegments } from './log-trials.js'
+import { measureOpenLoop } from './open-loop.js'
+import { fillLog, readAll } from './reading-trial.js'
 import type { TrialResults, TrialSpec } from './trial-spec.js'
 
 /*
@@ -26,6 +28,8 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
   switch (spec.kind) {
     case 'load':
       return load(spec)
+    case 'open-loop':
+      return openLoop(spec)
     case 'switch-figures':
       return switchFigures(spec)
     case 'seal':
@@ -34,13 +38,27 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
       return appendUntilKilled(spec)
     case 'open':
       return openOnce(spec)
+    case 'fill':
+      return fillLog(spec)
+    case 'read':
+      return readAll(spec)
   }
 }
 
 async function load(spec: TrialSpec & { kind: 'load' }) {
   const subject = await DRIVERS[spec.driver].open(spec)
   try {
-    return await measure(subject, spec.producers, spec)
+    return await measure(subject, spec, spec)
+  } finally {
+    await subject.close()
+  }
+}
+
+async function openLoop(spec: TrialSpec & { kind: 'open-loop' }) {
+  const subject = await DRIVERS[spec.driver].open(spec)
+  try {
+    if (subject.kind === 'synchronous') throw new Error(`${spec.driver} has no open loop: it blocks for each append`)
+    return await measureOpenLoop(subject, spec)
   } finally {
     await subject.close()
   }

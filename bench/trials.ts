@@ -64,7 +64,7 @@ export class Trials {
       child.kill('SIGKILL')
       await ended
     }
-    rmSync(this.#directory, { recursive: true, force: true })
+    removeDirectory(this.#directory)
   }
 
   #start(spec: TrialSpec): ChildProcess {
@@ -81,9 +81,12 @@ export class Trials {
   }
 }
 
-/** Removes a folder of a trial, so that what it wrote doesn't fill the disk. */
+/**
+ * Removes a folder of a trial, so that what it wrote doesn't fill the disk. A server whose trial was killed writes there
+ * until its keeper has ended it, a moment later.
+ */
 export function removeDirectory(directory: string): void {
-  rmSync(directory, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 })
 }
 
 function endOf(child: ChildProcess): Promise<number | NodeJS.Signals | null> {

@@ -1,12 +1,15 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Driver, DriverSetting, Subject } from './driver.js'
+import { Turns } from './turns.js'
 
 /**
  * What a service without a log does: for each record open the file, write, fsync, close. As many at once as was found to
  * be fastest: the kernel then lets some of the fsyncs share a commit of its journal. No order is kept among them.
  */
 export const fsyncPerAppend: Driver = {
+  role: 'baseline',
+  promise: { text: "survives a power cut, but for the file's entry; in no order", isP1: false },
   description: 'open, write, fsync and close for each record, as many at once as is fastest',
   preparation: 'none',
   warmUpSeconds: 0.5,
@@ -15,6 +18,8 @@ export const fsyncPerAppend: Driver = {
 
 /** The same, one record after the other: the only way for it to keep an order. */
 export const fsyncInTurn: Driver = {
+  role: 'baseline',
+  promise: { text: "survives a power cut, but for the file's entry", isP1: false },
   description: 'open, write, fsync and close for each record, one after the other',
   preparation: 'none',
   warmUpSeconds: 0.5,
@@ -45,39 +50,5 @@ async function appendDurably(path: string, record: Buffer): Promise<void> {
     await file.sync()
   } finally {
     await file.close()
-  }
-}
-
-/** Lets so many through at once, the others in the order in which they came. */
-class Turns {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-  #first = 0
-
-  constructor(count: number) {
-    this.#free = count
-  }
-
-  take(): Promise<void> | undefined {
-    if (this.#free > 0) {
-      this.#free -= 1
-      return undefined
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve))
-  }
-
-  give(): void {
-    const next = this.#waiting[this.#first]
-    if (next === undefined) {
-      this.#free += 1
-      return
-    }
-    this.#first += 1
-    // Shifting an array of thousands would cost more than what is measured.
-    if (this.#first === this.#waiting.length || this.#first > 10_000) {
-      this.#waiting.splice(0, this.#first)
-      this.#first = 0
-    }
-    next()
   }
 }

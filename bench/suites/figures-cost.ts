@@ -2,8 +2,8 @@ import { DRIVERS } from '../drivers/drivers.js'
 import { spreadOf, standardError } from '../statistics.js'
 import { formatTable, shown } from '../table.js'
 import { removeDirectory } from '../trials.js'
+import { preparationNote } from './load.js'
 import type { Suite } from './suite.js'
-import { preparationNote } from './throughput.js'
 
 /** Many batches a second, and many records in each. */
 const PRODUCERS = 1024

@@ -1,10 +1,11 @@
 import test from 'ava'
 import { readSettings, SUITE_NAMES } from '../../bench/settings.js'
 
-test('without flags everything runs, quickly', (t) => {
+test('without flags a selection runs, quickly, and with --full everything', (t) => {
   const settings = readSettings([])
-  t.deepEqual(settings?.only, SUITE_NAMES)
-  t.deepEqual(settings?.concurrency, [1, 16, 64, 256, 1024, 4096])
+  t.deepEqual(settings?.only, ['throughput', 'figures-cost', 'open-time', 'recovery'])
+  t.deepEqual(readSettings(['--full'])?.only, SUITE_NAMES)
+  t.deepEqual(settings?.concurrency, [1, 64, 1024])
 })
 
 test('flags are taken', (t) => {
@@ -27,6 +28,7 @@ test('--full takes longer, and single flags still win', (t) => {
 
 for (const [args, message] of [
   [['--only', 'nothing'], /no suite nothing/],
+  [['--drivers', 'sluice,nobody'], /no driver nobody/],
   [['--concurrency', '0'], /--concurrency must be a positive number, not 0/],
   [['--rounds', '1.5'], /--rounds must be whole, not 1.5/],
   [['--seconds', 'long'], /--seconds must be a positive number, not long/],
