@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { systemCode } from '../errors.js'
 import { allocatePages, PAGE_BYTES } from './pages.js'
 
@@ -11,10 +11,9 @@ const works = new Map<number, boolean>()
 /**
  * Opens a file once more so that transfers bypass the page cache (`O_DIRECT`, open(2)). Not every file system can, and some
  * only say so at the first transfer: so one is tried, once on each device. Returns the new descriptor, and `fd` is closed;
- * or `fd` where it can't be done. On an error `fd` is closed, and the file is removed if it `isNew`. A new file is
- * empty afterwards.
+ * or `fd` where it can't be done. On an error `fd` is closed. A file that is empty is so afterwards.
  */
-export function openedDirectly(fd: number, path: string, isNew: boolean): number {
+export function openedDirectly(fd: number, path: string): number {
   if (O_DIRECT === undefined) return fd
   const { dev, size } = fstatSync(fd)
   if (works.get(dev) === false) return fd
@@ -29,7 +28,6 @@ export function openedDirectly(fd: number, path: string, isNew: boolean): number
   } catch (error) {
     closeSync(direct)
     closeSync(fd)
-    if (isNew) unlinkSync(path)
     throw error
   }
   const [kept, other] = works.get(dev) === true ? [direct, fd] : [fd, direct]

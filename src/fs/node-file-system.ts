@@ -54,7 +54,7 @@ export const nodeFileSystem: FileSystem = {
     const fd = openSync(path, OPEN_FLAGS[mode], FILE_MODE)
     if (access !== 'direct') return fd
     try {
-      return openedDirectly(fd, path, mode === 'create')
+      return openedDirectly(fd, path)
     } catch (error) {
       // A full disk, as a rule. A file left behind would be in the way of the attempt that is made once there is room.
       if (mode === 'create') rmSync(path, { force: true })

@@ -84,7 +84,7 @@ test('where a file can’t be opened once more, the descriptor that there is goe
   const path = join(folder(t), 'file')
   writeFileSync(path, 'x')
   const fd = openSync(path, 'r+')
-  t.is(openedDirectly(fd, `${path}-gone`, false), fd)
+  t.is(openedDirectly(fd, `${path}-gone`), fd)
   t.is(nodeFileSystem.sizeSync(fd), 1)
   closeSync(fd)
 })
