@@ -90,7 +90,8 @@ export class Workload {
   async #do(operation: Operation): Promise<void> {
     if (this.#log?.status !== 'open') await this.#reopen(false)
     const log = this.#log
-    if (log === undefined) return
+    // Where the world stopped while the log was read after opening, the model doesn't know yet what was found.
+    if (log === undefined || this.stopped) return
     switch (operation.kind) {
       case 'append':
         return this.#append(log, [payload(operation.id, 0, operation.bytes)], operation.ack, false)
@@ -142,6 +143,7 @@ export class Workload {
     const first = log.nextLsn
     const [record = Buffer.alloc(0)] = records
     const appended = many ? log.appendMany(records, { ack }) : log.append(record, { ack })
+    appended.catch(() => {}) // What comes of it is looked at below, unless the model finds a violation first.
     if (log.nextLsn !== first + records.length) throw new Error('an append waits for room: the workload is too large')
     this.model.accept(first, records, many)
     this.#pendingBytes += bytes
