@@ -73,6 +73,7 @@ export class Coordinator {
   readonly #endTurn = (): void => {
     this.#turnEnds = undefined
     this.#handOver()
+    this.#ring.markTurn(false)
     if (this.#unannouncedBytes > 0) this.#announce()
   }
 
@@ -254,7 +255,9 @@ export class Coordinator {
   #note(frame: PendingFrame, settle: Settle): void {
     this.#pendingAppends++
     frame.add(settle)
-    this.#turnEnds ??= setImmediate(this.#endTurn)
+    if (this.#turnEnds !== undefined) return
+    this.#turnEnds = setImmediate(this.#endTurn)
+    this.#ring.markTurn(true)
   }
 
   /** Closes the open frame, and makes it the writer's. */

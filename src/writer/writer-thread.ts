@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { MessagePort } from 'node:worker_threads'
 import { type ErrorRecord, toErrorRecord } from '../errors.js'
 import type { FileSystem } from '../fs/file-system.js'
@@ -6,6 +7,7 @@ import type { RingMemory } from '../ring/layout.js'
 import { ReportSender } from '../ring/report-channel.js'
 import type { RecoveredLog } from '../segment/recovered-log.js'
 import { recover } from '../segment/recovery.js'
+import { BusyWait } from './busy-wait.js'
 import { Writer } from './writer.js'
 import type { WriterOptions } from './writer-options.js'
 
@@ -34,6 +36,10 @@ export type WriterTaskResult =
 const LINGER_MS = 5
 /** How long it waits at most while background calls need this thread's event loop. */
 const LINGER_IN_BACKGROUND_MS = 1
+/** So long the main thread takes, as a rule, to hear of a commit and to hand over what comes next. */
+const NEWS_WAIT_MS = 0.1
+/** A turn that takes longer is not waited for: the disk would idle for longer than the second sync takes. */
+const TURN_WAIT_MS = 0.1
 
 /** Answers the committer's tasks, in a thread of its own. */
 export class WriterThread {
@@ -41,6 +47,7 @@ export class WriterThread {
   #epoch: string | undefined
   #ring: RingConsumer | undefined
   #writer: Writer | undefined
+  readonly #waits = new Waits()
 
   constructor(fileSystem: FileSystem) {
     this.#fileSystem = fileSystem
@@ -50,7 +57,7 @@ export class WriterThread {
     if (task.kind === 'open') return this.#open(task)
     const { ring, writer } = { ring: this.#ring, writer: this.#writer }
     if (task.epoch !== this.#epoch || ring === undefined || writer === undefined) return { kind: 'unknown-epoch' }
-    await run(ring, writer)
+    await run(ring, writer, this.#waits)
     return { kind: 'ended' }
   }
 
@@ -73,12 +80,21 @@ export class WriterThread {
   }
 }
 
+/** What the thread waits for without sleeping, for a moment. */
+class Waits {
+  /** For news, after a commit: the main thread is settling it, and those who are told append again. */
+  readonly news = new BusyWait(availableParallelism() > 1 ? NEWS_WAIT_MS : 0)
+  /** For the rest of a turn that has handed over a part: one sync for all of it, not one for each part. */
+  readonly turn = new BusyWait(availableParallelism() > 1 ? TURN_WAIT_MS : 0)
+}
+
 /** One busy period: batch after batch until there has been nothing to do for a while. */
-async function run(ring: RingConsumer, writer: Writer): Promise<void> {
+async function run(ring: RingConsumer, writer: Writer, waits: Waits): Promise<void> {
   writer.resume()
   for (;;) {
     // Read before looking for work, so that what comes in between ends the wait below at once.
     const signalCount = ring.signalCount
+    if (ring.available > 0 && ring.turnUnderWay) waits.turn.until(() => !ring.turnUnderWay)
     const step = writer.step()
     if (writer.backgroundBusy) await eventLoopTurn()
     if (step === 0) continue
@@ -86,9 +102,17 @@ async function run(ring: RingConsumer, writer: Writer): Promise<void> {
     if (step === 'closing') return writer.finish()
     const lingering = step === Number.POSITIVE_INFINITY
     const longestMs = writer.backgroundBusy ? LINGER_IN_BACKGROUND_MS : lingering ? LINGER_MS : step
-    const news = ring.waitForSignal(signalCount, Math.min(step, longestMs))
+    const news = waitForNews(ring, waits.news, signalCount, Math.min(step, longestMs))
     if (!news && lingering && !writer.backgroundBusy && ring.goIdle(signalCount)) return
   }
+}
+
+function waitForNews(ring: RingConsumer, wait: BusyWait, signalCount: number, milliseconds: number): boolean {
+  if (wait.until(() => ring.signalCount !== signalCount)) return true
+  const sleepsAtMs = performance.now()
+  const news = ring.waitForSignal(signalCount, milliseconds)
+  if (news) wait.noteSleep(performance.now() - sleepsAtMs)
+  return news
 }
 
 function eventLoopTurn(): Promise<void> {
