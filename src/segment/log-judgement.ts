@@ -5,16 +5,10 @@ import type { Mark } from '../format/mark.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { FileWindow } from './file-window.js'
 import type { LogFolder } from './log-folder.js'
+import { logIdOfSegments } from './log-identity.js'
 import { type MarkFileContent, unsupportedMark } from './mark-file.js'
 import { checkLink } from './segment-chain.js'
-import {
-  firstLogId,
-  readSegmentHead,
-  type SegmentHead,
-  type SoundHead,
-  soundHead,
-  unsupportedSegment,
-} from './segment-head.js'
+import { readSegmentHead, type SegmentHead, type SoundHead, soundHead, unsupportedSegment } from './segment-head.js'
 import { type SegmentScan, scanSegment } from './segment-scan.js'
 
 /** A segment whose frames were read. */
@@ -60,7 +54,7 @@ export function judgeLog(
     if (result.kind === 'unsupported') throw unsupportedSegment(name, result.version)
   }
   const mark = newestMark(marks, directory)
-  const logId = mark?.logId ?? firstLogId(heads)
+  const logId = mark?.logId ?? logIdOfSegments(heads)
   const first = heads[0]
   if (logId === undefined) throw noEvidence(directory, first)
   // Without a mark file nothing says what was trimmed: the first segment that there is begins the log.
