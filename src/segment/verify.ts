@@ -88,7 +88,7 @@ function unsupportedIn({ marks, heads }: LogSurvey): readonly Finding[] {
 }
 
 function markSlots({ marks, heads, foreignMark }: LogSurvey): readonly Finding[] {
-  if (foreignMark) return [{ kind: 'corrupt', reason: 'the mark file is of another log than all segments' }]
+  if (foreignMark) return [{ kind: 'corrupt', reason: 'the mark file is of another log than every segment' }]
   if (!marks.found) return heads.length === 0 ? [] : [{ kind: 'mark-slot', reason: 'there is no mark file' }]
   if (marks.newest.kind === 'none' && heads.length === 0) {
     return [{ kind: 'corrupt', reason: 'no slot of the mark file is valid, and there is no segment' }]

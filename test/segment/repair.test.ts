@@ -205,6 +205,30 @@ test(
 )
 
 test(
+  'repair gave up records before a segment under a wrong name, as if that name said where they end',
+  keeps,
+  { ...THREE_SEGMENTS, mark: { firstLsn: 5 } },
+  (log) => {
+    log.files.delete(FIRST)
+    log.files.delete(THIRD)
+    log.files.set(segmentFileName(5), segmentOf(log, 2).bytes)
+  },
+  [5, 6],
+  [{ firstLsn: 7, lastLsn: 10 }],
+)
+
+test('opening removed records above the trim mark with a file behind them that only has a name below it', (t) => {
+  const { fs } = memoryLog({ ...THREE_SEGMENTS, mark: { firstLsn: 6, durableLsn: 5, segmentFirstLsn: 4 } }, (log) => {
+    log.files.delete(THIRD)
+    log.files.set(segmentFileName(5), Buffer.from('no segment'))
+  })
+  const error = t.throws(() => recover(fs, DIRECTORY), { instanceOf: SluiceError })
+  t.is(error?.code, 'SLUICE_CORRUPT')
+  repairLog(fs, DIRECTORY)
+  t.like(recover(fs, DIRECTORY), { firstLsn: 6, lastLsn: 6 })
+})
+
+test(
   'a header that names another end of its predecessor',
   keeps,
   { segments: [{ frames: [['one']] }, { frames: [['two']], header: { previousEndOffset: 4168 } }] },

@@ -166,6 +166,8 @@ export function* movedFiles(shape: LogShape): Generator<Damage> {
       yield { kind: 'segment renamed', what: `${name} to ${place}`, apply }
     }
   }
+  const putMark = (files: Map<string, Buffer>): void => void files.set(MARK_FILE, shape.foreignMark)
+  yield { kind: 'mark file of another log', what: MARK_FILE, apply: putMark }
   for (const place of [...free, ...segments]) {
     yield { kind: 'segment of another log', what: place, apply: (files) => void files.set(place, shape.foreign) }
     if (!free.includes(place)) continue
