@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { SluiceError } from '../errors.js'
 import { MARK_FILE } from '../format/file-names.js'
-import { MARK_FILE_BYTES } from '../format/mark.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { type Finding, isDamage } from './finding.js'
 import { withSystemErrors } from './io-error.js'
@@ -117,7 +116,7 @@ class Repair {
   run(): RepairChange[] {
     const { kept, prefix } = this.#survey
     const changes: RepairChange[] = []
-    if (this.#survey.foreignMark) changes.push(this.#move(MARK_FILE, MARK_FILE_BYTES))
+    if (this.#survey.foreignMark) changes.push(this.#move(MARK_FILE, this.#survey.marks.fileBytes))
     this.#noteBeforehand()
     const strangers = this.#strangers()
     for (const { name, fileBytes } of strangers) changes.push(this.#move(name, fileBytes))

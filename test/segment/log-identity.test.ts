@@ -126,6 +126,15 @@ test(
   { logId: LOG_ID, left: [1, 3], lost: [{ firstLsn: 4, lastLsn: 10 }], segments: [FIRST] },
 )
 
+test('repair said that a whole mark file was moved, however long it was', (t) => {
+  const { report, fs } = repaired(t, THREE_SEGMENTS, (log) => {
+    const mark = markFileBytes({ ...markOf(log), logId: OTHER_ID })
+    log.files.set(MARK_FILE, Buffer.concat([mark.subarray(0, 4200), Buffer.alloc(5000, 1)]))
+  })
+  t.like(report.changes[0], { kind: 'moved', file: MARK_FILE, bytes: 9200 })
+  t.is(fs.bytesOf(`${QUARANTINE}/${MARK_FILE}.0`).length, 9200)
+})
+
 test('a mark file of another log, and nothing of it but one segment: that is kept aside, to be put back', (t) => {
   const { report, fs, built } = repaired(t, { segments: [{ frames: [['one']] }], mark: { logId: OTHER_ID } })
   t.like(report, { firstLsn: 1, lastLsn: 0, lost: [{ firstLsn: 1, lastLsn: 1 }] })

@@ -91,7 +91,7 @@ export function* spoiltBlocks(shape: LogShape, random: Random, blockBytes: numbe
     for (let at = 0; at < whole.length; at += blockBytes) {
       const put = (kind: string, source: Buffer): Damage =>
         change(`${unit} ${kind}`, `${unit} at ${at}`, name, (bytes) => {
-          source.copy(bytes, at, 0, Math.min(blockBytes, bytes.length - at))
+          source.copy(bytes, at, 0, Math.max(0, Math.min(blockBytes, bytes.length - at)))
           return bytes
         })
       const noise = Buffer.from(Array.from({ length: blockBytes }, () => random.below(256)))
