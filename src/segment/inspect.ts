@@ -8,8 +8,9 @@ import { FileWindow } from './file-window.js'
 import { withSystemErrors } from './io-error.js'
 import { footerThatEnds, type PlacedFooter } from './later-evidence.js'
 import { listLogFolder } from './log-folder.js'
+import { logIdOfSegments } from './log-identity.js'
 import { MarkFile } from './mark-file.js'
-import { firstLogId, readSegmentHead, type SoundHead, soundHead } from './segment-head.js'
+import { readSegmentHead, type SoundHead, soundHead } from './segment-head.js'
 import { scanSegment } from './segment-scan.js'
 
 /** One segment at a glance. Of a damaged one only name, size and `problem` are told. */
@@ -59,7 +60,7 @@ export function inspectLog(fs: FileSystem, directory: string): InspectReport {
     const { segments, quarantined, temporaries } = listLogFolder(fs, directory)
     const { found, slots, newest } = MarkFile.read(fs, directory)
     const heads = segments.map((firstLsn) => readSegmentHead(fs, directory, firstLsn))
-    const logId = newest.kind === 'valid' ? newest.mark.logId : firstLogId(heads)
+    const logId = newest.kind === 'valid' ? newest.mark.logId : logIdOfSegments(heads)
     const window = new FileWindow(fs)
     return {
       logId: logId?.toString('hex'),

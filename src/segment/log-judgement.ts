@@ -5,16 +5,10 @@ import type { Mark } from '../format/mark.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { FileWindow } from './file-window.js'
 import type { LogFolder } from './log-folder.js'
+import { logIdOfSegments } from './log-identity.js'
 import { type MarkFileContent, unsupportedMark } from './mark-file.js'
 import { checkLink } from './segment-chain.js'
-import {
-  firstLogId,
-  readSegmentHead,
-  type SegmentHead,
-  type SoundHead,
-  soundHead,
-  unsupportedSegment,
-} from './segment-head.js'
+import { readSegmentHead, type SegmentHead, type SoundHead, soundHead, unsupportedSegment } from './segment-head.js'
 import { type SegmentScan, scanSegment } from './segment-scan.js'
 
 /** A segment whose frames were read. */
@@ -60,7 +54,7 @@ export function judgeLog(
     if (result.kind === 'unsupported') throw unsupportedSegment(name, result.version)
   }
   const mark = newestMark(marks, directory)
-  const logId = mark?.logId ?? firstLogId(heads)
+  const logId = mark?.logId ?? logIdOfSegments(heads)
   const first = heads[0]
   if (logId === undefined) throw noEvidence(directory, first)
   // Without a mark file nothing says what was trimmed: the first segment that there is begins the log.
@@ -98,25 +92,33 @@ export function splitAtTrimMark(
   directory: string,
   evidence: TrimEvidence,
 ): { trimmed: readonly SegmentHead[]; kept: readonly SegmentHead[] } {
-  const { heads, firstLsn } = evidence
-  // A segment whose successor begins at or below the trim mark has nothing above it.
-  const reaching = heads.findIndex((_, index) => (heads[index + 1]?.firstLsn ?? Number.POSITIVE_INFINITY) > firstLsn)
-  const from = reaching < 0 ? heads.length : reaching
-  const last = heads.at(-1)
-  if (last !== undefined && from === heads.length - 1 && lastIsTrimmed(fs, directory, last, evidence)) {
-    return { trimmed: heads, kept: [] }
-  }
-  return { trimmed: heads.slice(0, from), kept: heads.slice(from) }
+  const from = firstKept(fs, directory, evidence)
+  return { trimmed: evidence.heads.slice(0, from), kept: evidence.heads.slice(from) }
 }
 
-/** Whether all that the last segment holds lies below the trim mark, and all that was ever durable, too. */
-function lastIsTrimmed(fs: FileSystem, directory: string, last: SegmentHead, evidence: TrimEvidence): boolean {
-  const { firstLsn, marked, logId, window } = evidence
-  if (last.firstLsn >= firstLsn || marked >= firstLsn) return false
-  const head = soundHead(last, logId)
-  if ('reason' in head) return true
-  const { highestLsn, mark } = scanSegment(fs, directory, head, window)
-  return highestLsn < firstLsn && mark < firstLsn
+/** The index of the first segment that is kept; the number of segments where none is. */
+function firstKept(fs: FileSystem, directory: string, evidence: TrimEvidence): number {
+  const { heads, firstLsn, marked, logId } = evidence
+  const last = heads.at(-1)
+  if (last === undefined) return 0
+  // A segment whose successor begins at or below the trim mark has nothing above it.
+  const reaching = heads.findIndex((_, index) => (heads[index + 1]?.firstLsn ?? Number.POSITIVE_INFINITY) > firstLsn)
+  const allBelow = last.firstLsn < firstLsn && marked < firstLsn
+  // That goes for a successor that is sound. The name of another one says nothing: the frames before it are asked.
+  for (let index = reaching; index >= 0; index--) {
+    const named = heads[index]
+    const head = named && soundHead(named, logId)
+    if (head === undefined || 'reason' in head) continue
+    if ((index === reaching && !allBelow) || reachesAbove(fs, directory, head, evidence)) return index
+    break
+  }
+  return allBelow ? heads.length : reaching
+}
+
+/** Whether a segment holds, or tells of, anything that the trim mark does not give up. */
+function reachesAbove(fs: FileSystem, directory: string, head: SoundHead, evidence: TrimEvidence): boolean {
+  const { highestLsn, mark } = scanSegment(fs, directory, head, evidence.window)
+  return Math.max(highestLsn, mark) >= evidence.firstLsn
 }
 
 function soundOrThrow(head: SegmentHead, logId: Buffer, heads: readonly SegmentHead[], marked: number): SoundHead {

@@ -5,9 +5,10 @@ import type { FileSystem } from '../fs/file-system.js'
 import { type DamagedRun, findDamagedRuns } from './damaged-run.js'
 import { FileWindow } from './file-window.js'
 import { type LogFolder, listLogFolder } from './log-folder.js'
+import { isForeignMark, logIdOfSegments } from './log-identity.js'
 import { splitAtTrimMark } from './log-judgement.js'
 import { MarkFile, type MarkFileContent } from './mark-file.js'
-import { firstLogId, readSegmentHead, type SegmentHead, type SoundHead, soundHead } from './segment-head.js'
+import { readSegmentHead, type SegmentHead, type SoundHead, soundHead } from './segment-head.js'
 import { type SegmentScan, scanSegment } from './segment-scan.js'
 
 /** One segment, read to its end; what can't be read says why. */
@@ -45,9 +46,9 @@ export interface LogSurvey {
   readonly marks: MarkFileContent
   /** The newest mark; `undefined` where there is none, or where it is another log's. */
   readonly mark: Mark | undefined
-  /** Whether the mark file is of another log than every segment. */
+  /** Whether the mark file is the one that is out of place: see log-identity.ts. */
   readonly foreignMark: boolean
-  /** The mark file's, or else the first valid header's. */
+  /** The mark file's, or else the segments'. */
   readonly logId: Buffer | undefined
   /** The trim mark; without a mark file the first LSN that a name tells. */
   readonly firstLsn: number
@@ -74,9 +75,9 @@ export function surveyLog(fs: FileSystem, directory: string): LogSurvey {
   const marks = MarkFile.read(fs, directory)
   const heads = folder.segments.map((firstLsn) => readSegmentHead(fs, directory, firstLsn))
   const newest = marks.newest.kind === 'valid' ? marks.newest.mark : undefined
-  const foreignMark = newest !== undefined && isForeign(newest, heads)
+  const foreignMark = newest !== undefined && isForeignMark(newest, heads)
   const mark = foreignMark ? undefined : newest
-  const logId = mark?.logId ?? firstLogId(heads)
+  const logId = mark?.logId ?? logIdOfSegments(heads)
   const strays = straysAmong(fs, directory, { heads, logId, window, trimLsn: mark?.firstLsn ?? 0 })
   // A stray's name says nothing, neither about where its neighbours end nor about what was trimmed.
   const chain = heads.filter((head) => !strays.includes(head))
@@ -123,12 +124,6 @@ export function brokenLink(segment: SurveyedSegment, before: SurveyedSegment): s
     return `its first timestamp ${scan.firstTimestampMs} lies before ${before.scan.lastTimestampMs}, the last one before it`
   }
   return undefined
-}
-
-/** One file that disagrees with all the others is the one that is out of place. */
-function isForeign(mark: Mark, heads: readonly SegmentHead[]): boolean {
-  const ids = heads.flatMap(({ result }) => (result.kind === 'valid' ? [result.header.logId] : []))
-  return ids.length > 0 && !ids.some((id) => id.equals(mark.logId))
 }
 
 interface ToSurvey {

@@ -22,6 +22,8 @@ export type MarkNote = Omit<Mark, 'logId' | 'sequence'>
 export interface MarkFileContent {
   /** Whether there is a file at all. */
   readonly found: boolean
+  /** The size of that file: another one than {@link MARK_FILE_BYTES} only where something happened to it. */
+  readonly fileBytes: number
   /** Both slots, each for itself. */
   readonly slots: readonly MarkResult[]
   /** Whether each slot holds nothing but zeros: never written, rather than damaged. */
@@ -112,7 +114,7 @@ export class MarkFile {
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error
       const none: MarkResult = { kind: 'none' }
-      return { found: false, slots: [none, none], empty: [true, true], newest: none }
+      return { found: false, fileBytes: 0, slots: [none, none], empty: [true, true], newest: none }
     }
     try {
       return contentOf(fs, fd)
@@ -173,6 +175,7 @@ function contentOf(fs: FileSystem, fd: number): MarkFileContent {
   const slots = MARK_SLOT_OFFSETS.map((at) => found.subarray(at, at + MARK_SLOT_BYTES))
   return {
     found: true,
+    fileBytes: fs.sizeSync(fd),
     slots: slots.map(readMarkSlot),
     empty: slots.map((slot) => slot.every((byte) => byte === 0)),
     newest: readMarkFile(found),

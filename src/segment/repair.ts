@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { SluiceError } from '../errors.js'
 import { MARK_FILE } from '../format/file-names.js'
-import { MARK_FILE_BYTES } from '../format/mark.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { type Finding, isDamage } from './finding.js'
 import { withSystemErrors } from './io-error.js'
+import { isOfAnotherLog } from './log-identity.js'
 import { type LogSurvey, type SurveyedSegment, surveyLog } from './log-survey.js'
 import { MarkFile, type MarkNote } from './mark-file.js'
 import { Quarantine } from './quarantine.js'
+import { type SegmentHead, soundHead } from './segment-head.js'
 import { hasDueFooter, sealBehindFrames } from './tail-mending.js'
 import { findingsOf } from './verify.js'
 
@@ -19,7 +20,7 @@ export interface LsnRange {
 
 /** One thing that repair did, or would do. */
 export type RepairChange =
-  /** A whole file was moved into the quarantine folder: a segment, or a mark file of another log. */
+  /** A whole file was moved into the quarantine folder: a segment, or the mark file of another log. */
   | { readonly kind: 'moved'; readonly file: string; readonly bytes: number; readonly keptIn: string }
   /** A segment was cut at `offset` and sealed there; what was cut off (trailing zeros apart) is kept. */
   | {
@@ -59,6 +60,9 @@ export interface RepairReport {
  *
  * A file that only has a segment's name, amid segments that follow one another without it, is moved aside, and costs no
  * record.
+ *
+ * Whose log it is stands in log-identity.ts. A mark file or a segment of another log goes first: as the segments of this
+ * log go, fewer and fewer files speak for it, and after a crash the rest must not speak for another one.
  *
  * The order makes a crash at any point harmless: the mark is lowered last, so until then whatever is left is damaged,
  * and repair begins again. LSNs above the mark that only the segments moved away could tell of are not in the report
@@ -110,19 +114,44 @@ class Repair {
   }
 
   run(): RepairChange[] {
-    const { kept, strays, prefix } = this.#survey
+    const { kept, prefix } = this.#survey
     const changes: RepairChange[] = []
+    if (this.#survey.foreignMark) changes.push(this.#move(MARK_FILE, this.#survey.marks.fileBytes))
+    this.#noteBeforehand()
+    const strangers = this.#strangers()
+    for (const { name, fileBytes } of strangers) changes.push(this.#move(name, fileBytes))
     // From the last one down: whatever a crash leaves then has no more holes than before.
-    for (const { head } of kept.slice(prefix.segments).reverse()) changes.push(this.#move(head.name, head.fileBytes))
+    for (const { head } of kept.slice(prefix.segments).reverse()) {
+      if (!strangers.includes(head)) changes.push(this.#move(head.name, head.fileBytes))
+    }
     // A last segment that nothing was cut from is left as it is: to be written on, or for recovery to seal.
     for (const segment of kept.slice(0, prefix.whole ? prefix.segments - 1 : prefix.segments)) {
       const change = this.#seal(segment)
       if (change !== undefined) changes.push(change)
     }
-    for (const { name, fileBytes } of strays) changes.push(this.#move(name, fileBytes))
-    if (this.#survey.foreignMark) changes.push(this.#move(MARK_FILE, MARK_FILE_BYTES))
     changes.push(this.#lowerMark())
     return changes
+  }
+
+  /**
+   * What is none of this log's. Below the trim mark opening would remove it, and what is unreadable there as well; who
+   * repairs a log may still want to see both.
+   */
+  #strangers(): readonly SegmentHead[] {
+    const { heads, strays, trimmed, logId } = this.#survey
+    return heads.filter((head) => {
+      if (strays.includes(head) || isOfAnotherLog(head, logId)) return true
+      return trimmed.includes(head) && 'reason' in soundHead(head, logId)
+    })
+  }
+
+  /** Where there is no mark file of this log, makes one: it says whose log this is while segments go. */
+  #noteBeforehand(): void {
+    const { mark, firstLsn, highestMark } = this.#survey
+    if (mark !== undefined || this.#dryRun) return
+    const note = { durableLsn: highestMark, firstLsn, segmentFirstLsn: 0, endOffset: 0, closed: false }
+    const logId = this.#survey.logId ?? randomBytes(16)
+    MarkFile.create(this.#fs, this.#directory, { ...note, logId, sequence: 2 })
   }
 
   #move(file: string, bytes: number): RepairChange {
@@ -152,15 +181,10 @@ class Repair {
   }
 
   #lowerMark(): RepairChange {
-    const { mark, logId, prefix } = this.#survey
-    const { firstLsn } = prefix
+    const { firstLsn } = this.#survey.prefix
     const note = { ...this.#durableEnd(), firstLsn, closed: false }
     const change = { kind: 'marked', durableLsn: note.durableLsn, firstLsn } as const
     if (this.#dryRun) return change
-    if (mark === undefined) {
-      MarkFile.create(this.#fs, this.#directory, { ...note, logId: logId ?? randomBytes(16), sequence: 2 })
-      return change
-    }
     const file = MarkFile.open(this.#fs, this.#directory)
     try {
       file.rewriteBoth(note)

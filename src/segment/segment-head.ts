@@ -65,11 +65,3 @@ export function unsupportedSegment(name: string, version: number): SluiceError {
   const message = `segment ${name} has format version ${version}, written by a newer sluice`
   return new SluiceError('SLUICE_UNSUPPORTED_FORMAT', message, { segment: name, offset: 0 })
 }
-
-/** The log's id as the first valid header tells it: for a log without a mark file. */
-export function firstLogId(heads: readonly SegmentHead[]): Buffer | undefined {
-  for (const { result } of heads) {
-    if (result.kind === 'valid') return result.header.logId
-  }
-  return undefined
-}

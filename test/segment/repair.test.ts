@@ -1,44 +1,20 @@
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { SluiceError } from '../../src/errors.js'
 import { segmentFileName } from '../../src/format/file-names.js'
 import { SEGMENT_HEADER_BYTES } from '../../src/format/segment-header.js'
 import { MarkFile } from '../../src/segment/mark-file.js'
 import { recover } from '../../src/segment/recovery.js'
-import { type LsnRange, type RepairReport, repairLog } from '../../src/segment/repair.js'
+import { type LsnRange, repairLog } from '../../src/segment/repair.js'
 import { verifyLog } from '../../src/segment/verify.js'
 import type { BuiltLog, LogPlan } from '../support/build-log.js'
 import { LAST_SEGMENT_UNMARKED, makeNewer, THREE_SEGMENTS } from '../support/log-plans.js'
-import type { MemoryFileSystem } from '../support/memory-file-system.js'
 import { DIRECTORY, flip, frameOf, memoryLog, replaceFile, segmentOf } from '../support/memory-log.js'
+import { repaired } from '../support/repaired.js'
 
 const FIRST = segmentFileName(1)
 const SECOND = segmentFileName(4)
 const THIRD = segmentFileName(7)
 const QUARANTINE = '/log/quarantine'
-
-interface Repaired {
-  readonly report: RepairReport
-  readonly fs: MemoryFileSystem
-  readonly built: BuiltLog
-}
-
-/** Repairs a log; then checks what has to hold after every repair. */
-function repaired(t: ExecutionContext, plan: LogPlan, change: (log: BuiltLog) => void = () => {}): Repaired {
-  const { fs, built } = memoryLog(plan, change)
-  const damaged = fs.files()
-  const planned = repairLog(fs, DIRECTORY, { dryRun: true })
-  t.deepEqual(fs.files(), damaged, 'a dry run changes nothing')
-  const report = repairLog(fs, DIRECTORY)
-  t.deepEqual({ ...planned, dryRun: false }, report, 'a dry run says what will be done')
-  t.is(fs.openFiles, 0)
-  const after = fs.afterPowerCut()
-  t.deepEqual(after.files(), fs.files(), 'all of it is durable')
-  t.true(verifyLog(after, DIRECTORY).ok)
-  t.deepEqual(repairLog(after.afterPowerCut(), DIRECTORY).changes, [], 'there is nothing left to repair')
-  const { firstLsn, lastLsn } = recover(after, DIRECTORY)
-  t.deepEqual([firstLsn, lastLsn], [report.firstLsn, report.lastLsn])
-  return { report, fs, built }
-}
 
 /** A plan, what damages it, the first and last LSN that stay, and those that are lost. */
 const keeps = test.macro(
@@ -227,6 +203,30 @@ test(
   [5, 4],
   [{ firstLsn: 5, lastLsn: 10 }],
 )
+
+test(
+  'repair gave up records before a segment under a wrong name, as if that name said where they end',
+  keeps,
+  { ...THREE_SEGMENTS, mark: { firstLsn: 5 } },
+  (log) => {
+    log.files.delete(FIRST)
+    log.files.delete(THIRD)
+    log.files.set(segmentFileName(5), segmentOf(log, 2).bytes)
+  },
+  [5, 6],
+  [{ firstLsn: 7, lastLsn: 10 }],
+)
+
+test('opening removed records above the trim mark with a file behind them that only has a name below it', (t) => {
+  const { fs } = memoryLog({ ...THREE_SEGMENTS, mark: { firstLsn: 6, durableLsn: 5, segmentFirstLsn: 4 } }, (log) => {
+    log.files.delete(THIRD)
+    log.files.set(segmentFileName(5), Buffer.from('no segment'))
+  })
+  const error = t.throws(() => recover(fs, DIRECTORY), { instanceOf: SluiceError })
+  t.is(error?.code, 'SLUICE_CORRUPT')
+  repairLog(fs, DIRECTORY)
+  t.like(recover(fs, DIRECTORY), { firstLsn: 6, lastLsn: 6 })
+})
 
 test(
   'a header that names another end of its predecessor',

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { Random } from '../../src/testing/random.js'
-import { alone, sampled, type Tally, tryDamages } from '../support/damage/damage-run.js'
+import { combinedDamages, first } from '../support/damage/combined-damages.js'
+import { alone, type Depth, sampled, type Tally, tryDamages } from '../support/damage/damage-run.js'
 import type { Outcome } from '../support/damage/damage-trial.js'
 import {
   BLOCK_BYTES,
@@ -15,13 +16,15 @@ import {
 import { LARGE_SHAPE, type LogShape, SMALL_SHAPES } from '../support/damage/log-shapes.js'
 
 /*
- * Damages logs in every way that the quick tests only sample: `node dist/test/slow/damage.js [--seed S] [--seconds N]`.
- * Rounds go on until the time is over; the first one takes every damage of every small log where there is time for it.
+ * Damages logs in every way that the quick tests only sample: `node dist/test/slow/damage.js [--seed S] [--seconds N]
+ * [--combined]`. Rounds go on until the time is over; the first one takes every damage of every small log where there is
+ * time for it. `--combined` tries nothing but two or three damages at once, repairs each log, and reads one in two.
  */
 
 const OUTCOMES: readonly Outcome[] = ['harmless', 'torn', 'refused', 'found by verify']
 
-const { values } = parseArgs({ options: { seed: { type: 'string' }, seconds: { type: 'string' } } })
+const OPTIONS = { seed: { type: 'string' }, seconds: { type: 'string' }, combined: { type: 'boolean' } } as const
+const { values } = parseArgs({ options: OPTIONS })
 const seed = Number(values.seed ?? process.env['SLUICE_SEED'] ?? randomInt(2 ** 32))
 const endMs = performance.now() + 1000 * Number(values.seconds ?? 600)
 const random = new Random(seed)
@@ -52,11 +55,15 @@ async function tryRound(round: number): Promise<void> {
         }
         some.push(next.value)
       }
-      const large = turn.shape === LARGE_SHAPE
-      await tryDamages(turn.shape, some, { repairOneIn: 3, readOneIn: large ? 0 : 20 }, random, tally)
+      await tryDamages(turn.shape, some, depthFor(turn.shape), random, tally)
       if (isOver()) return
     }
   }
+}
+
+function depthFor(shape: LogShape): Depth {
+  if (values.combined) return { repairOneIn: 1, readOneIn: 2 }
+  return { repairOneIn: 3, readOneIn: shape === LARGE_SHAPE ? 0 : 20 }
 }
 
 interface Source {
@@ -66,6 +73,8 @@ interface Source {
 
 function sourcesOf(shape: LogShape, round: number): Source[] {
   const large = shape === LARGE_SHAPE
+  const combined = first(combinedDamages(shape, random), large ? 20 : 400)
+  if (values.combined) return large ? [] : [{ shape, trials: combined }]
   const step = large ? 512 : 1
   const oneIn = large ? 20 : round === 1 ? 1 : 4
   const damages = [
@@ -77,7 +86,7 @@ function sourcesOf(shape: LogShape, round: number): Source[] {
     movedFiles(shape),
   ]
   const sources = damages.map((some) => ({ shape, trials: shuffled([...sampled(alone(some), oneIn, random)]) }))
-  return [...sources, { shape, trials: pairs(shape) }]
+  return [...sources, { shape, trials: combined }]
 }
 
 /** A run that is cut short has tried damages from everywhere, not only from where files begin. */
@@ -91,15 +100,6 @@ function shuffled<T>(trials: T[]): T[] {
   return trials
 }
 
-/** Two whole files moved about: what one of them does to the other. */
-function* pairs(shape: LogShape): Generator<readonly Damage[]> {
-  const all = [...movedFiles(shape)]
-  for (let n = 0; n < (shape === LARGE_SHAPE ? 20 : 400); n++) {
-    const [one, other] = [all[random.below(all.length)], all[random.below(all.length)]]
-    if (one !== undefined && other !== undefined) yield [one, { ...other, kind: 'another one' }]
-  }
-}
-
 function isOver(): boolean {
   return performance.now() >= endMs
 }
@@ -107,7 +107,7 @@ function isOver(): boolean {
 function printTable(): void {
   const merged = new Map<string, Map<Outcome, number>>()
   for (const [kind, outcomes] of tally) {
-    const name = kind.endsWith(' + another one') ? 'two of those at once' : kind
+    const name = kind.includes(' + ') ? 'two or three of those at once' : kind
     const row = merged.get(name) ?? new Map<Outcome, number>()
     for (const [outcome, count] of outcomes) row.set(outcome, (row.get(outcome) ?? 0) + count)
     merged.set(name, row)

@@ -26,6 +26,8 @@ export function require(holds: boolean, what: string, ...found: readonly unknown
 export interface DamagedLog {
   readonly shape: LogShape
   readonly files: ReadonlyMap<string, Buffer>
+  /** Whose log it is by what is left; `undefined` where nothing tells. */
+  readonly logId: string | undefined
   readonly expected: ExpectedOutcome
 }
 
@@ -33,9 +35,9 @@ export function damagedLog(shape: LogShape, damages: readonly Damage[]): Damaged
   const files = new Map(shape.files)
   for (const damage of damages) damage.apply(files)
   const found = findLog(files, shape.genuine)
-  if (!hasForeignMark(found)) return { shape, files, expected: expectedOutcome(found, false) }
-  const others = new Map([...files].filter(([name]) => name !== MARK_FILE))
-  return { shape, files, expected: expectedOutcome(findLog(others, shape.genuine), true) }
+  if (!hasForeignMark(found)) return { shape, files, logId: found.logId, expected: expectedOutcome(found, false) }
+  const others = findLog(new Map([...files].filter(([name]) => name !== MARK_FILE)), shape.genuine)
+  return { shape, files, logId: others.logId, expected: expectedOutcome(others, true) }
 }
 
 /** Runs a check; what it throws says which damage it was. */
@@ -60,7 +62,7 @@ export function inContext<T>(shape: LogShape, damages: readonly Damage[], check:
 export type Outcome = 'harmless' | 'torn' | 'refused' | 'found by verify'
 
 /** Holds `verify`, `inspect` and opening against the decision table. */
-export function judge({ files, expected }: DamagedLog): Outcome {
+export function judge({ files, logId, expected }: DamagedLog): Outcome {
   const fs = new BoundedFileSystem(files)
   checkVerify(fs, expected)
   fs.renew()
@@ -68,7 +70,7 @@ export function judge({ files, expected }: DamagedLog): Outcome {
   require(sameFiles(fs.logFiles(), files), 'verify or inspect changed something')
   fs.renew()
   const opened = outcomeOf(() => recover(fs, DIRECTORY))
-  checkOpening(opened, expected)
+  checkOpening(opened, expected, logId)
   require(fs.openFiles === 0, 'files are left open')
   if (expected.opening.kind === 'corrupt') {
     require(sameFiles(fs.logFiles(), files), 'what is refused was changed')
@@ -106,7 +108,7 @@ function outcomeOf(open: () => RecoveredLog): Opened {
   }
 }
 
-function checkOpening(opened: Opened, { opening }: ExpectedOutcome): void {
+function checkOpening(opened: Opened, { opening }: ExpectedOutcome, logId: string | undefined): void {
   if (opening.kind === 'corrupt') {
     require(opened.kind === 'SLUICE_CORRUPT', 'opening ends as', opened.kind, 'where the log is corrupt')
     return
@@ -114,13 +116,19 @@ function checkOpening(opened: Opened, { opening }: ExpectedOutcome): void {
   if (!('log' in opened)) throw new Violation(`opening ends as ${opened.kind} where the log opens`)
   const { firstLsn, lastLsn, report } = opened.log
   const { torn } = report
+  checkLogId(opened.log, logId)
   require(firstLsn === opening.firstLsn &&
     lastLsn === opening.lastLsn, 'it opens with LSNs', firstLsn, lastLsn, opening)
   require(torn?.segment === opening.torn?.segment && torn?.offset === opening.torn?.offset, 'torn', torn, opening.torn)
 }
 
+function checkLogId(log: RecoveredLog, logId: string | undefined): void {
+  const opened = log.logId.toString('hex')
+  require(logId === undefined || opened === logId, 'it opens as log', opened, 'not', logId)
+}
+
 /** Repairs a log, and holds what is left against what repair says. Returns what it left. */
-export function checkRepair({ files, expected }: DamagedLog): { fs: BoundedFileSystem; report: RepairReport } {
+export function checkRepair({ files, logId, expected }: DamagedLog): { fs: BoundedFileSystem; report: RepairReport } {
   const fs = new BoundedFileSystem(files)
   const report = repairLog(fs, DIRECTORY)
   require(report.damaged === expected.damaged, 'repair says damaged:', report.damaged)
@@ -141,6 +149,8 @@ export function checkRepair({ files, expected }: DamagedLog): { fs: BoundedFileS
   const again = repairLog(fs, DIRECTORY)
   require(!again.damaged && again.changes.length === 0, 'a second repair finds', again.changes)
   keepsAside(fs, files, report)
+  const left = new BoundedFileSystem(fs.logFiles())
+  checkLogId(recover(left, DIRECTORY), logId)
   return { fs, report }
 }
 

@@ -91,7 +91,7 @@ export function* spoiltBlocks(shape: LogShape, random: Random, blockBytes: numbe
     for (let at = 0; at < whole.length; at += blockBytes) {
       const put = (kind: string, source: Buffer): Damage =>
         change(`${unit} ${kind}`, `${unit} at ${at}`, name, (bytes) => {
-          source.copy(bytes, at, 0, Math.min(blockBytes, bytes.length - at))
+          source.copy(bytes, at, 0, Math.max(0, Math.min(blockBytes, bytes.length - at)))
           return bytes
         })
       const noise = Buffer.from(Array.from({ length: blockBytes }, () => random.below(256)))
@@ -166,6 +166,8 @@ export function* movedFiles(shape: LogShape): Generator<Damage> {
       yield { kind: 'segment renamed', what: `${name} to ${place}`, apply }
     }
   }
+  const putMark = (files: Map<string, Buffer>): void => void files.set(MARK_FILE, shape.foreignMark)
+  yield { kind: 'mark file of another log', what: MARK_FILE, apply: putMark }
   for (const place of [...free, ...segments]) {
     yield { kind: 'segment of another log', what: place, apply: (files) => void files.set(place, shape.foreign) }
     if (!free.includes(place)) continue

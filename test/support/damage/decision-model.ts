@@ -65,7 +65,7 @@ export function findLog(files: Files, genuine: Genuine, knownLogId?: string): Fo
   const heads = named
     .sort((one, other) => one.firstLsn - other.firstLsn)
     .map((file) => ({ ...file, genuine: genuineHeader(file.bytes, genuine) }))
-  const logId = knownLogId ?? newest?.logId ?? heads.find((head) => head.genuine !== undefined)?.genuine?.logId
+  const logId = knownLogId ?? newest?.logId ?? idOfMost(heads) ?? heads.find(({ genuine }) => genuine)?.genuine?.logId
   const segments = heads.map((head) => {
     const sound = head.genuine !== undefined && head.genuine.logId === logId && head.genuine.firstLsn === head.firstLsn
     const found = framesIn(head.bytes, head.genuine, head.genuine?.firstLsn ?? head.firstLsn)
@@ -74,6 +74,20 @@ export function findLog(files: Files, genuine: Genuine, knownLogId?: string): Fo
     return { ...head, sound, ...framesIn(head.bytes, undefined, head.firstLsn), highestLsn: found.highestLsn }
   })
   return { slots, hasMarkFile: markFile !== undefined, newest, logId, segments }
+}
+
+/** How many segments lie under their own names, of each log. */
+export function countByLog(segments: readonly Pick<FoundSegment, 'firstLsn' | 'genuine'>[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { firstLsn, genuine } of segments) {
+    if (genuine?.firstLsn === firstLsn) counts.set(genuine.logId, (counts.get(genuine.logId) ?? 0) + 1)
+  }
+  return counts
+}
+
+function idOfMost(segments: readonly Pick<FoundSegment, 'firstLsn' | 'genuine'>[]): string | undefined {
+  // Sorting is stable: of two with as many segments the one that was met first stays first.
+  return [...countByLog(segments)].sort(([, one], [, other]) => other - one)[0]?.[0]
 }
 
 function genuineHeader(bytes: Buffer, genuine: Genuine): GenuineSegment | undefined {

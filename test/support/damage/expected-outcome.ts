@@ -1,4 +1,4 @@
-import type { FoundLog, FoundSegment } from './decision-model.js'
+import { countByLog, type FoundLog, type FoundSegment } from './decision-model.js'
 
 /** What opening a log has to come to. */
 export type ExpectedOpening =
@@ -64,10 +64,15 @@ const NEW_LOG: ExpectedOutcome = {
   proved: new Set(),
 }
 
-/** Whether the mark file is of another log than every segment. */
+/**
+ * Whether the mark file is of another log: no segment has its id, and two that have another one, the same, lie where they
+ * belong. One is not enough: it may itself be what was put there. Where all names lie below a trim mark, and nothing
+ * above it was durable, opening asks nothing of what is there.
+ */
 export function hasForeignMark({ newest, segments }: FoundLog): boolean {
-  const ids = segments.flatMap(({ genuine }) => (genuine === undefined ? [] : [genuine.logId]))
-  return ids.length > 0 && newest !== undefined && !ids.includes(newest.logId)
+  if (newest === undefined || segments.some(({ genuine }) => genuine?.logId === newest.logId)) return false
+  const reaches = segments.some(({ firstLsn }) => firstLsn >= newest.firstLsn)
+  return (reaches || newest.durableLsn >= newest.firstLsn) && Math.max(0, ...countByLog(segments).values()) >= 2
 }
 
 function gather(log: FoundLog): Evidence {
@@ -76,14 +81,21 @@ function gather(log: FoundLog): Evidence {
   const chain = segments.filter((segment) => !strays.includes(segment))
   const firstLsn = newest?.firstLsn ?? chain[0]?.firstLsn ?? 1
   const marked = Math.max(newest?.durableLsn ?? 0, firstLsn - 1)
-  const kept = chain.filter((segment, index) => {
-    const successor = chain[index + 1]
-    if (successor !== undefined) return successor.firstLsn > firstLsn
-    const below = segment.firstLsn < firstLsn && marked < firstLsn
-    return !(below && (!segment.sound || (segment.highestLsn < firstLsn && segment.mark < firstLsn)))
-  })
+  const kept = keptOf(chain, firstLsn, marked)
   const marks = kept.map((segment) => (segment.sound ? segment.mark : 0))
   return { log, firstLsn, kept, strays, highestMark: Math.max(marked, ...marks) }
+}
+
+/** The segments that are not wholly below the trim mark. */
+function keptOf(chain: readonly FoundSegment[], firstLsn: number, marked: number): readonly FoundSegment[] {
+  const first = chain.findIndex((_, index) => (chain[index + 1]?.firstLsn ?? Number.POSITIVE_INFINITY) > firstLsn)
+  const allBelow = marked < firstLsn && chain.every((segment) => segment.firstLsn < firstLsn)
+  const before = chain.slice(0, first + 1).findLast(({ sound }) => sound)
+  if (before === undefined) return allBelow ? [] : chain.slice(first)
+  // What follows it under a bad header may not begin where its name says, and so says nothing about where it ends.
+  const reaches = before.highestLsn >= firstLsn || before.mark >= firstLsn
+  if (reaches) return chain.slice(chain.indexOf(before))
+  return allBelow ? [] : chain.slice(first)
 }
 
 /** Whether the successor's header says that it follows right behind the frames that are there. */

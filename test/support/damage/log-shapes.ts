@@ -10,8 +10,9 @@ export interface LogShape {
   /** The files as they lie there before they are damaged. */
   readonly files: ReadonlyMap<string, Buffer>
   readonly genuine: Genuine
-  /** A segment of another log, to be put among this one's. */
+  /** A segment of another log, to be put among this one's, and that log's mark file. */
   readonly foreign: Buffer
+  readonly foreignMark: Buffer
 }
 
 /** The record that was appended under this LSN: of many lengths, none too, and some that look like frames. */
@@ -20,6 +21,13 @@ export function recordOf(lsn: number): Buffer {
   if (lsn % 11 === 0) return Buffer.from(`SLFR${'SLFT'.repeat(lsn % 5)}SLUICESG`)
   const bytes = (lsn * 53) % 131
   return Buffer.alloc(bytes + 1, `record ${lsn};`)
+}
+
+const FOREIGN_ID = Buffer.alloc(16, 7)
+
+/** The record that the log of this id has under this LSN: no log has that of another one. */
+export function recordOfLog(logId: string | undefined, lsn: number): Buffer {
+  return logId === FOREIGN_ID.toString('hex') ? Buffer.from(`of another log: ${lsn}`) : recordOf(lsn)
 }
 
 /** Frames with as many records each, from `firstLsn` on; marks are those of a writer that syncs each frame. */
@@ -112,7 +120,8 @@ export function shapeNamed(name: string): LogShape {
 
 function shapeOf(plan: ShapePlan): LogShape {
   const built = withMarks(plan)
-  const other = buildLog({ logId: Buffer.alloc(16, 7), firstLsn: 7, segments: [{ frames: frames(7, [3]) }] })
+  const records = [7, 8, 9].map((lsn) => recordOfLog(FOREIGN_ID.toString('hex'), lsn))
+  const other = buildLog({ logId: FOREIGN_ID, firstLsn: 7, segments: [{ frames: [records] }] })
   const files = new Map([...built.files].map(([name, bytes]) => [name, Buffer.from(bytes)]))
   const last = built.segments.at(-1)
   if (plan.torn && last !== undefined) {
@@ -120,7 +129,8 @@ function shapeOf(plan: ShapePlan): LogShape {
     files.set(last.name, Buffer.from(last.bytes.subarray(0, offset + TORN_BYTES)))
   }
   const foreign = other.segments[0]?.bytes ?? Buffer.alloc(0)
-  return { name: plan.name, built, files, genuine: genuineOf(built, other), foreign }
+  const foreignMark = other.files.get(MARK_FILE) ?? Buffer.alloc(0)
+  return { name: plan.name, built, files, genuine: genuineOf(built, other), foreign, foreignMark }
 }
 
 /** Builds the log with its newest mark in one slot, and the older one in the other: each names where its LSN ends. */

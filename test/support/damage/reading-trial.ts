@@ -8,12 +8,14 @@ import { checkRepair, type DamagedLog, require, Violation } from './damage-trial
 import type { Damage } from './damages.js'
 import { type Files, findLog } from './decision-model.js'
 import { range } from './expected-outcome.js'
-import { type LogShape, recordOf } from './log-shapes.js'
+import { type LogShape, recordOfLog } from './log-shapes.js'
 
 const OPTIONS = { maxPendingBytes: 128 * 1024, segmentBytes: 1024 * 1024 } as const
 
 /** What can be read of a log by the files as they are. */
 interface Readable {
+  /** Whose records they are. */
+  readonly logId: string | undefined
   readonly firstLsn: number
   readonly durableLsn: number
   /** The records of these LSNs have to be given. */
@@ -44,14 +46,14 @@ function readableIn(
 
 /** Reads all of a log in three ways, and holds every record against what was appended under its LSN. */
 async function checkReading(log: Omit<LogReader, 'refresh'>, fs: BoundedFileSystem, expected: Readable): Promise<void> {
-  const { firstLsn, durableLsn, whole, broken } = expected
+  const { logId, firstLsn, durableLsn, whole, broken } = expected
   require(log.firstLsn === firstLsn && log.durableLsn === durableLsn, 'it says', log.firstLsn, log.durableLsn, expected)
   const good = range(firstLsn, durableLsn).findIndex((lsn) => !whole.has(lsn))
   const readableTo = good < 0 ? durableLsn : firstLsn + good - 1
   fs.renew()
-  await checkIteration(log.read(), { firstLsn, readableTo, durableLsn })
+  await checkIteration(log.read(), { logId, firstLsn, readableTo, durableLsn })
   fs.renew()
-  await checkIteration(log.follow(), { firstLsn, readableTo, durableLsn })
+  await checkIteration(log.follow(), { logId, firstLsn, readableTo, durableLsn })
   for (const lsn of range(firstLsn, durableLsn)) {
     fs.renew()
     const got = await recordOrError(() => log.get(lsn))
@@ -59,20 +61,20 @@ async function checkReading(log: Omit<LogReader, 'refresh'>, fs: BoundedFileSyst
       require(got.code === 'SLUICE_CORRUPT' && !whole.has(lsn), `get(${lsn}) fails with ${got.message}`)
     } else {
       require(!broken.has(lsn), `get(${lsn}) gives a record that is not there`)
-      checkRecord(got, lsn)
+      checkRecord(got, logId, lsn)
     }
   }
 }
 
 async function checkIteration(
   records: AsyncIterable<LogRecord>,
-  { firstLsn, readableTo, durableLsn }: { firstLsn: number; readableTo: number; durableLsn: number },
+  { logId, firstLsn, readableTo, durableLsn }: Omit<Readable, 'whole' | 'broken'> & { readonly readableTo: number },
 ): Promise<void> {
   let next = firstLsn
   if (next > durableLsn) return // A follower would wait for records that nobody appends.
   try {
     for await (const record of records) {
-      checkRecord(record, next)
+      checkRecord(record, logId, next)
       next++
       if (next > durableLsn) break
     }
@@ -85,8 +87,8 @@ async function checkIteration(
   require(next === readableTo + 1, 'reading ends behind', next - 1, 'not', readableTo)
 }
 
-function checkRecord(record: LogRecord | undefined, lsn: number): void {
-  if (record?.lsn !== lsn || !record.data.equals(recordOf(lsn))) {
+function checkRecord(record: LogRecord | undefined, logId: string | undefined, lsn: number): void {
+  if (record?.lsn !== lsn || !record.data.equals(recordOfLog(logId, lsn))) {
     throw new Violation(`wrong data: ${JSON.stringify(record)} for LSN ${lsn}`)
   }
 }
@@ -101,12 +103,11 @@ async function recordOrError(get: () => Promise<LogRecord | undefined>): Promise
 }
 
 /** Opens a damaged log, where it opens, reads what can be read, and appends to it. */
-export async function checkOpened({ shape, files, expected }: DamagedLog): Promise<void> {
+export async function checkOpened({ shape, files, logId, expected }: DamagedLog): Promise<void> {
   const { opening } = expected
   if (opening.kind === 'corrupt') return
   const { firstLsn, lastLsn } = opening
   const fs = new BoundedFileSystem(files)
-  const { logId } = findLog(files, shape.genuine)
   // Of what was opened as a new log there is nothing to read.
   await checkLog(fs, readableIn(shape, files, { firstLsn, durableLsn: lastLsn, logId: logId ?? '' }))
 }
@@ -117,7 +118,7 @@ export async function checkRepaired(damaged: DamagedLog): Promise<void> {
   if (!report.damaged) return
   const { firstLsn, lastLsn } = report
   const whole = new Set(range(firstLsn, lastLsn))
-  await checkLog(fs, { firstLsn, durableLsn: lastLsn, whole, broken: new Set() })
+  await checkLog(fs, { logId: damaged.logId, firstLsn, durableLsn: lastLsn, whole, broken: new Set() })
 }
 
 /** Opens, reads, appends, closes; opens again, and reads what was appended. */
@@ -130,11 +131,11 @@ async function checkLog(fs: BoundedFileSystem, expected: Readable): Promise<void
       if (round === 'first') {
         await checkReading(log, fs, expected)
         fs.renew()
-        require((await log.append(recordOf(lsn))) === lsn, 'the next append is not given LSN', lsn)
+        require((await log.append(recordOfLog(expected.logId, lsn))) === lsn, 'the next append is not given LSN', lsn)
       }
       fs.renew()
       require(log.durableLsn === lsn, 'what was appended is not durable', log.durableLsn, lsn)
-      checkRecord(await log.get(lsn), lsn)
+      checkRecord(await log.get(lsn), expected.logId, lsn)
     } finally {
       fs.renew()
       await log.close()
