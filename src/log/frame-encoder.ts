@@ -5,6 +5,7 @@ import {
   recordBytes,
   writeFrameDraft,
 } from '../format/frame.js'
+import { copyBytes } from '../fs/copy-bytes.js'
 import type { AckLevel } from '../options.js'
 import { monotonicMs } from '../ring/clock.js'
 import { DRAFT_FLAGS_AT, DRAFT_HANDED_OVER_AT, DRAFT_WANTS_WRITTEN } from '../ring/layout.js'
@@ -74,7 +75,7 @@ export class FrameEncoder {
     // The padding is part of what is checksummed: zeros, not what an earlier frame left.
     if (bytes % 4 !== 0) this.#words[(at + bodyBytes) / 4 - 1] = 0
     if (typeof data === 'string') this.#ring.bytes.write(data, at + RECORD_HEADER_BYTES, bytes, 'utf8')
-    else this.#ring.bytes.set(data, at + RECORD_HEADER_BYTES)
+    else copyBytes(data, 0, bytes, this.#ring.bytes, at + RECORD_HEADER_BYTES)
     frame.bodyBytes += bodyBytes
     frame.recordCount++
     this.#nextLsn++
@@ -82,7 +83,7 @@ export class FrameEncoder {
 
   /** Puts records that {@link encodeBody} encoded behind the others of the open frame, which has room for them. */
   putBody(frame: PendingFrame, body: Buffer, records: number): void {
-    this.#ring.bytes.set(body, frame.place + FRAME_HEADER_BYTES + frame.bodyBytes)
+    copyBytes(body, 0, body.length, this.#ring.bytes, frame.place + FRAME_HEADER_BYTES + frame.bodyBytes)
     frame.bodyBytes += body.length
     frame.recordCount += records
     this.#nextLsn += records

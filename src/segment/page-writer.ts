@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.js'
+import { copyBytes } from '../fs/copy-bytes.js'
 import type { FileAccess, FileSystem } from '../fs/file-system.js'
 import { allocatePages, PAGE_BYTES, pageCeil, pageFloor } from '../fs/pages.js'
 import { readSome, writeFully } from './transfer.js'
@@ -60,7 +61,7 @@ export class PageWriter {
   put(bytes: Buffer, at: number, length: number): void {
     for (let done = 0; done < length; ) {
       const taken = Math.min(length - done, STAGE_BYTES - this.#staged)
-      bytes.copy(this.#stage, this.#staged, at + done, at + done + taken)
+      copyBytes(bytes, at + done, taken, this.#stage, this.#staged)
       this.#staged += taken
       done += taken
       if (this.#staged === STAGE_BYTES) this.writeOut()
