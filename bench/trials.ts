@@ -13,6 +13,7 @@ export class Trials {
   readonly #directory: string
   readonly #environment: NodeJS.ProcessEnv = { ...process.env }
   #child: ChildProcess | undefined
+  readonly #prepared = new Map<string, { readonly directory: string; readonly value: unknown }>()
   #made = 0
 
   /** `parent` is where the folder is made. */
@@ -35,6 +36,20 @@ export class Trials {
     const directory = join(this.#directory, String(this.#made))
     mkdirSync(directory)
     return directory
+  }
+
+  /** What `make` left in a folder, and returned, the first time: for logs that all rounds read. */
+  async prepared<Value>(
+    name: string,
+    make: (directory: string) => Promise<Value>,
+  ): Promise<{ readonly directory: string; readonly value: Value }> {
+    const found = this.#prepared.get(name)
+    // Whoever uses a name makes the same thing under it.
+    if (found !== undefined) return found as { directory: string; value: Value }
+    const directory = this.makeDirectory()
+    const made = { directory, value: await make(directory) }
+    this.#prepared.set(name, made)
+    return made
   }
 
   /** Runs a trial to its end. */

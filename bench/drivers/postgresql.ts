@@ -50,6 +50,10 @@ const COMMON = {
   promise: { text: 'P1', isP1: true },
   preparation: 'none',
   warmUpSeconds: 1,
+  program: () => {
+    const folder = programFolder()
+    return folder === undefined ? undefined : join(folder, 'postgres')
+  },
   whyMissing: () =>
     whyPackageMissing('pg') ??
     (programFolder() === undefined ? "PostgreSQL is not installed (Debian's package postgresql)" : undefined),
