@@ -16,6 +16,11 @@ export type TellingSettings = Pick<
   'form' | 'only' | 'drivers' | 'slowerDrivers' | 'concurrency' | 'recordBytes' | 'rates' | 'seconds' | 'rounds'
 >
 
+export function tellingSettings(settings: Settings): TellingSettings {
+  const { form, only, drivers, slowerDrivers, concurrency, recordBytes, rates, seconds, rounds } = settings
+  return { form, only, drivers, slowerDrivers, concurrency, recordBytes, rates, seconds, rounds }
+}
+
 /** All that a run measured, and where: everything that is shown is made from it. */
 export interface Results {
   readonly startedAt: string
@@ -83,7 +88,13 @@ export function readResults(file: string): Results {
     // Rows of that suite: it made them.
     if (columns !== undefined) (suites[name] as object[]).push(...objectsOf(columns))
   }
-  return { ...read, suites, distributions: objectsOf(read.distributions) as unknown as readonly Distribution[] }
+  const { startedAt, durationSeconds, roundsDone, machine, versions, settings, missing, lines, fsyncs } = read
+  return {
+    ...{ startedAt, durationSeconds, roundsDone, machine, versions, settings, missing, lines, fsyncs },
+    suites,
+    // Its columns are those of a distribution.
+    distributions: objectsOf(read.distributions) as unknown as readonly Distribution[],
+  }
 }
 
 function columnsText(objects: readonly object[], indent: string): string {

@@ -4,7 +4,7 @@ import { DRIVER_NAMES, type DriverName, driverOf } from './drivers/drivers.js'
 import { describeLines, type LineSource, linesOf, randomSeed } from './lines.js'
 import { describeMachine, type Machine } from './machine.js'
 import type { Progress } from './progress.js'
-import type { Results } from './results.js'
+import { type Results, tellingSettings } from './results.js'
 import type { Settings } from './settings.js'
 import type { Bench } from './suites/suite.js'
 import type { SuiteName } from './suites/suite-names.js'
@@ -53,7 +53,7 @@ export class BenchRun {
       lines: this.#lines,
       fsyncsInFlight: this.#fsyncs.inFlight,
       distributions: this.distributions,
-      isInstalled: (driver) => this.#isInstalled(driver),
+      takesPart: (driver) => this.#isInstalled(driver) && this.#isAsked(driver),
       progress: (text) => this.#progress.show(text),
     }
     for (let round = 1; round <= settings.rounds; round += 1) {
@@ -79,14 +79,13 @@ export class BenchRun {
 
   /** What there is by now. */
   results(): Results {
-    const { form, only, drivers, slowerDrivers, concurrency, recordBytes, rates, seconds, rounds } = this.#settings
     return {
       startedAt: this.#startedAt.toISOString(),
       durationSeconds: Math.round(this.#progress.seconds),
       roundsDone: this.#roundsDone,
       machine: this.machine,
       versions: this.#versions,
-      settings: { form, only, drivers, slowerDrivers, concurrency, recordBytes, rates, seconds, rounds },
+      settings: tellingSettings(this.#settings),
       missing: this.missing,
       lines: describeLines(this.#lines, linesOf(this.#lines)),
       fsyncs: this.#fsyncs,
@@ -97,6 +96,11 @@ export class BenchRun {
 
   #isInstalled(driver: DriverName): boolean {
     return this.missing[driver] === undefined
+  }
+
+  #isAsked(driver: DriverName): boolean {
+    const { asked } = this.#settings
+    return asked === undefined || asked.includes(driver) || ['sluice', 'limit'].includes(driverOf(driver).role)
   }
 
   #installedOnly(): Settings {

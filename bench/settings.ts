@@ -34,6 +34,8 @@ interface Preset {
 }
 
 export interface Settings extends Preset {
+  /** Drivers that were asked for by name: no suite then measures any other, but for sluice and the limits. */
+  readonly asked: readonly DriverName[] | undefined
   /** Cuts every driver's time to warm up short. */
   readonly warmUpSecondsMax: number
   /** The log to replay, if any. */
@@ -66,7 +68,7 @@ const LEADING: readonly DriverName[] = [
 const QUICK: Preset = {
   form: 'quick',
   only: ['throughput', 'append-many', 'recovery', 'growth'],
-  drivers: LEADING.filter((name) => name !== 'fsync-per-append' && name !== 'event-storage'),
+  drivers: LEADING.filter((name) => name !== 'fsync-per-append'),
   slowerDrivers: [],
   slowerConcurrency: [],
   concurrency: [1, 64, 1024],
@@ -75,7 +77,7 @@ const QUICK: Preset = {
   sizeDrivers: LEADING,
   rates: [10_000, 50_000],
   calibrate: false,
-  seconds: 0.5,
+  seconds: 0.4,
   rounds: 2,
   recoveryBytes: 128 * MIB,
   readRecords: 500_000,
@@ -95,7 +97,7 @@ const FULL: Preset = {
   sizeDrivers: ['sluice', 'device', 'better-sqlite3-batched', 'lmdb-flushed', 'sonic-boom', 'redis-streams'],
   rates: [1000, 10_000, 50_000, 200_000],
   calibrate: true,
-  seconds: 1,
+  seconds: 0.8,
   rounds: 5,
   recoveryBytes: 512 * MIB,
   readRecords: 1_000_000,
@@ -109,7 +111,7 @@ export const HELP = `usage: npm run bench -- [options]         the quick form, i
 What is measured
   --only NAMES           suites to run, with commas: ${SUITE_NAMES.join(', ')}
                          (default ${QUICK.only.join(', ')}; all in the full form)
-  --drivers NAMES        what the throughput suite measures, with commas, or "all": ${DRIVER_NAMES.join(', ')}
+  --drivers NAMES        what is measured, in every suite that can, with commas, or "all": ${DRIVER_NAMES.join(', ')}
                          (default ${QUICK.drivers.join(', ')}; all in the full form, but those that another way
                          of the same peer outdoes at ${FULL.slowerConcurrency.join(' and ')} producers only)
   --concurrency NUMBERS  producers at the same time, with commas (default ${QUICK.concurrency}; full ${FULL.concurrency})
@@ -160,12 +162,19 @@ export function readSettings(args: readonly string[]): Settings | undefined {
   })
   if (values.help) return undefined
   const preset = values.full ? FULL : QUICK
-  const areChosen = values.drivers !== undefined
+  const asked =
+    values.drivers === 'all'
+      ? DRIVER_NAMES
+      : values.drivers === undefined
+        ? undefined
+        : names('driver', DRIVER_NAMES, values.drivers)
   return {
     ...preset,
-    only: names('suite', SUITE_NAMES, values.only, preset.only),
-    drivers: values.drivers === 'all' ? DRIVER_NAMES : names('driver', DRIVER_NAMES, values.drivers, preset.drivers),
-    slowerDrivers: areChosen ? [] : preset.slowerDrivers,
+    only: values.only === undefined ? preset.only : names('suite', SUITE_NAMES, values.only),
+    asked,
+    drivers: asked ?? preset.drivers,
+    sizeDrivers: asked ?? preset.sizeDrivers,
+    slowerDrivers: asked === undefined ? preset.slowerDrivers : [],
     concurrency: positiveIntegers('--concurrency', values.concurrency, preset.concurrency),
     recordBytes: positiveIntegers('--bytes', values.bytes, preset.recordBytes),
     rates: positiveIntegers('--rates', values.rates, preset.rates),
@@ -183,13 +192,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
   }
 }
 
-function names<Name extends string>(
-  what: string,
-  known: readonly Name[],
-  text: string | undefined,
-  fallback: readonly Name[],
-): readonly Name[] {
-  if (text === undefined) return fallback
+function names<Name extends string>(what: string, known: readonly Name[], text: string): readonly Name[] {
   return text.split(',').map((given) => {
     const name = known.find((one) => one === given)
     if (name === undefined) throw new Error(`there is no ${what} ${given}; there are ${known.join(', ')}`)

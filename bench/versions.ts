@@ -19,9 +19,14 @@ export function versionsHere(): Readonly<Record<string, string>> {
   }
   for (const name of DRIVER_NAMES) {
     const program = driverOf(name).program?.()
-    if (program !== undefined) versions[basename(program)] = versionOf(program)
+    if (program !== undefined) versions[basename(program)] = numberIn(versionOf(program))
   }
   return versions
+}
+
+/** Programs say more than their number when they are asked for it. */
+function numberIn(answer: string): string {
+  return /\d+(?:\.\d+)+/.exec(answer)?.[0] ?? answer
 }
 
 /** With the commit, where the sources are under version control, and whether they were changed since. */

@@ -13,6 +13,8 @@ export interface Point {
 
 export interface Series {
   readonly name: string
+  /** What is written at the end of its line, where not its name. */
+  readonly label?: string
   readonly style: SeriesStyle
   readonly points: readonly Point[]
 }

@@ -80,7 +80,7 @@ function labelPlaces(chart: LineChart, series: readonly Series[]) {
   return places.sort((a, b) => a.one.style.width - b.one.style.width)
 }
 
-function drawSeries(chart: LineChart, { name, style, points }: Series, labelY: number): Markup {
+function drawSeries(chart: LineChart, { name, label, style, points }: Series, labelY: number): Markup {
   const spots = points.map((point) => ({ point, x: placeX(chart, point), y: placeY(chart, point.y) }))
   const last = spots.at(-1) ?? { x: BOX.left, y: BOX.bottom }
   const labelX = BOX.right + 22
@@ -110,7 +110,7 @@ function drawSeries(chart: LineChart, { name, style, points }: Series, labelY: n
     element(
       'text',
       { class: 'label', x: labelX, y: labelY + 4, 'font-weight': style.width > 2.5 ? 700 : undefined },
-      name,
+      label ?? name,
     ),
     ...spots.map(({ point, x, y }) =>
       element(

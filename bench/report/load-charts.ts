@@ -5,7 +5,7 @@ import { spreadOf } from '../statistics.js'
 import { counted, shown, shownBytes } from '../table.js'
 import type { LineChart, Series } from './chart.js'
 import { logScale, short, tickedLogScale } from './scale.js'
-import { styleOfDriver } from './series-style.js'
+import { labelOf, styleOfDriver } from './series-style.js'
 
 const MB = 1e6
 
@@ -124,6 +124,7 @@ function seriesOf(
   const places = [...new Set(own.map(({ x }) => x))].sort((a, b) => a - b)
   return {
     name,
+    ...labelOf(name),
     style: styleOfDriver(name),
     points: places.map((x) => {
       const { median, min, max } = spreadOf(own.filter((spot) => spot.x === x).map(({ y }) => y))

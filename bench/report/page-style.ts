@@ -68,7 +68,7 @@ svg text.name { fill: var(--ink); font-size: 13px; }
 svg .rule { stroke: var(--rule); }
 svg .base { stroke: var(--soft); }
 svg .line { fill: none; stroke: var(--own); stroke-linejoin: round; }
-svg .leader { fill: none; stroke: var(--own); stroke-width: .8; opacity: .45; }
+svg .leader { fill: none; stroke: var(--own); stroke-width: .8; opacity: .35; }
 svg .spread { stroke: var(--own); stroke-width: 1; opacity: .5; }
 svg .label { fill: var(--own); }
 svg .dot { fill: var(--own); }

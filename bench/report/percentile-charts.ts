@@ -5,7 +5,7 @@ import type { Results } from '../results.js'
 import { counted, shown } from '../table.js'
 import type { LineChart, Point } from './chart.js'
 import { logScale, percentileScale, short } from './scale.js'
-import { styleOfDriver } from './series-style.js'
+import { labelOf, styleOfDriver } from './series-style.js'
 
 /** Whole distributions, as HDR plots show them: for every number of producers of the throughput suite. */
 export function percentileCharts({ distributions }: Results): readonly LineChart[] {
@@ -25,6 +25,7 @@ function chartOf(load: number, distributions: readonly Distribution[]): LineChar
   const drivers = DRIVER_NAMES.filter((name) => distributions.some(({ label }) => label === name))
   const series = drivers.map((name) => ({
     name,
+    ...labelOf(name),
     style: styleOfDriver(name),
     points: distributions.filter(({ label }) => label === name).flatMap(pointsOf),
   }))

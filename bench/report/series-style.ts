@@ -40,6 +40,11 @@ export function styleOfDriver(name: DriverName): SeriesStyle {
   return { colour, width: role === 'sluice' ? 3 : 1.5, isRing, ...(DOTTED.includes(name) ? { dash: '2 3' } : {}) }
 }
 
+/** The limit says what it is. */
+export function labelOf(name: DriverName): { readonly label?: string } {
+  return driverOf(name).role === 'limit' ? { label: `${name}: the limit` } : {}
+}
+
 export function styleOfIndex(index: number): SeriesStyle {
   return { colour: OTHERS[index % OTHERS.length] ?? 'grey', width: 2, isRing: false }
 }

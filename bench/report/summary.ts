@@ -12,7 +12,7 @@ export function aboutLines(results: Results): readonly string[] {
   return [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB; ${machine.kernel}; ${machine.fileSystem}; Node ${machine.node}`,
     Object.entries(versions)
-      .map(([name, version]) => `${name} ${version.startsWith(`${name} `) ? version.slice(name.length + 1) : version}`)
+      .map(([name, version]) => `${name} ${version}`)
       .join(', '),
     `The ${settings.form} form, begun ${results.startedAt}, ${minutes} minutes: ${settings.rounds} ${settings.rounds === 1 ? 'round' : 'rounds'} (fewer in some suites), ${settings.seconds} s measured in each trial, a process of its own, once the driver is warm`,
     ...(isWhole ? [] : [`INTERRUPTED: ${results.roundsDone} of ${settings.rounds} rounds were measured to their end`]),

@@ -43,7 +43,7 @@ export async function runInTurns(
   round: number,
   keep: (trial: LoadTrial) => void,
 ): Promise<void> {
-  const contenders = load.contenders.filter(({ driver }) => bench.isInstalled(driver))
+  const contenders = load.contenders.filter(({ driver }) => bench.takesPart(driver))
   for (let turn = 0; turn < contenders.length; turn += 1) {
     // Another one begins in each round, so that none always follows the same one.
     const contender = contenders[(turn + round) % contenders.length]

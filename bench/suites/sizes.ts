@@ -6,7 +6,7 @@ import { bestPeerNote } from './throughput.js'
 
 /** Records that are smaller and larger than those of the other suites, in a closed loop. */
 export const sizes: Suite<LoadTrial> = {
-  roundsMax: 3,
+  roundsMax: 2,
   async measure(bench, round, keep) {
     const { recordBytes, sizeConcurrency, sizeDrivers } = bench.settings
     for (const bytes of recordBytes) {

@@ -28,7 +28,8 @@ export interface Bench {
   /** How many fsyncs at once are the fastest, for the drivers that use the threads of Node's own file calls. */
   readonly fsyncsInFlight: number
   readonly distributions: Distributions
-  isInstalled(driver: DriverName): boolean
+  /** Whether a driver is installed and, where drivers were asked for by name, among them. sluice and the limits always are. */
+  takesPart(driver: DriverName): boolean
   /** Says what it is at. */
   progress(text: string): void
 }
