@@ -10,13 +10,16 @@ const settings = settingsOrExit()
 const trials = new Trials(settings.directory)
 const progress = new Progress()
 const run = new BenchRun(trials, settings, progress)
+/** Ends once the process does. */
+let interruption: Promise<never> | undefined
 for (const [signal, number] of [['SIGHUP', 1] as const, ['SIGINT', 2] as const, ['SIGTERM', 15] as const]) {
   process.on(signal, () => {
+    if (interruption !== undefined) return
     progress.clear()
     // What was measured since the last round ended is kept, too.
     keep()
     console.log(terminalText(run.results()))
-    void trials.clear().finally(() => process.exit(128 + number))
+    interruption ??= trials.clear().then(() => process.exit(128 + number))
   })
 }
 
@@ -29,6 +32,10 @@ try {
   const results = run.results()
   console.log(terminalText(results))
   if (settings.docs) writeDocs(results)
+} catch (error) {
+  // A trial that an interruption ended has no result, and is nobody's fault.
+  if (interruption === undefined) throw error
+  await interruption
 } finally {
   await trials.clear()
 }

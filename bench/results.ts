@@ -14,11 +14,18 @@ const DIGITS = 5
 export type TellingSettings = Pick<
   Settings,
   'form' | 'only' | 'drivers' | 'slowerDrivers' | 'concurrency' | 'recordBytes' | 'rates' | 'seconds' | 'rounds'
->
+> & {
+  /** Where warming up was cut short. */
+  readonly warmUpSecondsMax?: number
+}
 
 export function tellingSettings(settings: Settings): TellingSettings {
   const { form, only, drivers, slowerDrivers, concurrency, recordBytes, rates, seconds, rounds } = settings
-  return { form, only, drivers, slowerDrivers, concurrency, recordBytes, rates, seconds, rounds }
+  const { warmUpSecondsMax } = settings
+  return {
+    ...{ form, only, drivers, slowerDrivers, concurrency, recordBytes, rates, seconds, rounds },
+    ...(Number.isFinite(warmUpSecondsMax) ? { warmUpSecondsMax } : {}),
+  }
 }
 
 /** All that a run measured, and where: everything that is shown is made from it. */

@@ -8,7 +8,7 @@ import { chartsOf } from './charts.js'
 import { drawHeatMap } from './heat-map.js'
 import { drawLineChart } from './line-chart.js'
 import { PAGE_STYLE } from './page-style.js'
-import { aboutLines, driversTable, verdictTable } from './summary.js'
+import { aboutLines, DOUBTS, driversTable, verdictTable } from './summary.js'
 import { element, Markup } from './svg.js'
 
 const SUITE_TITLES: Readonly<Record<SuiteName, string>> = {
@@ -43,7 +43,11 @@ export function htmlPage(results: Results): string {
       `${reachedCount} of the ${figures.length} wanted figures that this run measured are reached. `,
       'What carries over to another machine are the ratios within one run.',
     ),
-    element('div', { class: 'about' }, ...about.map((line) => element('p', warningOf(line), line))),
+    element(
+      'div',
+      { class: 'about' },
+      ...about.map((line) => element('p', { class: DOUBTS.test(line) ? 'warning' : undefined }, line)),
+    ),
     element(
       'nav',
       {},
@@ -121,10 +125,6 @@ function tableOf({ title, head, rows, notes }: Table, hasCaption: boolean, kind?
 function cellOf(cell: string): Markup {
   const answer = cell === 'yes' ? 'yes' : cell === 'NO' ? 'no' : undefined
   return element('td', { class: answer }, cell)
-}
-
-function warningOf(line: string): { class?: string } {
-  return /^(NOT MEASURED|INTERRUPTED)/.test(line) ? { class: 'warning' } : {}
 }
 
 /** The same as in the JSON file, for whoever has only the page. Nothing in it can end the element. */

@@ -60,9 +60,10 @@ p { margin: .4rem 0; max-width: 80ch; }
 nav { margin: 1rem 0; font-size: .9rem; display: flex; flex-wrap: wrap; gap: .25rem 1rem; }
 a { color: var(--accent); }
 figure { margin: 1.25rem 0; padding: 1rem 1.1rem .6rem; background: var(--panel); border: 1px solid var(--rule);
-  border-radius: 10px; }
+  border-radius: 10px; overflow-x: auto; }
 figure svg { display: block; width: 100%; height: auto; margin-top: .5rem; }
-figure.heat svg { max-width: 720px; }
+figure.lines svg { min-width: 700px; }
+figure.heat svg { max-width: 720px; min-width: 480px; }
 svg text { font-size: 12.5px; fill: var(--soft); }
 svg text.name { fill: var(--ink); font-size: 13px; }
 svg .rule { stroke: var(--rule); }

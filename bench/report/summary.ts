@@ -1,8 +1,12 @@
 import { DRIVER_NAMES, driverOf } from '../drivers/drivers.js'
 import type { Results } from '../results.js'
+import { spreadOf } from '../statistics.js'
 import { isMeasured, isReached } from '../suites/suite.js'
 import { figuresOf } from '../suites/suites.js'
 import { shown, type Table } from '../table.js'
+
+/** Those lines of the summary that say why to doubt it. */
+export const DOUBTS = /^(NOT MEASURED|NOT WARM|INTERRUPTED)/
 
 /** Where, when and with what it was measured, in a few lines. */
 export function aboutLines(results: Results): readonly string[] {
@@ -15,10 +19,25 @@ export function aboutLines(results: Results): readonly string[] {
       .map(([name, version]) => `${name} ${version}`)
       .join(', '),
     `The ${settings.form} form, begun ${results.startedAt}, ${minutes} minutes: ${settings.rounds} ${settings.rounds === 1 ? 'round' : 'rounds'} (fewer in some suites), ${settings.seconds} s measured in each trial, a process of its own, once the driver is warm`,
+    ...(settings.warmUpSecondsMax === undefined
+      ? []
+      : [`NOT WARM: every driver had ${settings.warmUpSecondsMax} s at most to warm up; sluice needs 3`]),
+    ...othersLine(results),
     ...(isWhole ? [] : [`INTERRUPTED: ${results.roundsDone} of ${settings.rounds} rounds were measured to their end`]),
     ...(fsyncs.threads === 0 ? [] : [`fsync-per-append: ${fsyncs.inFlight} at once on ${fsyncs.threads} threads`]),
     ...(results.suites.replay.length === 0 ? [] : [`Replayed: ${results.lines}`]),
     ...Object.entries(results.missing).map(([driver, why]) => `NOT MEASURED: ${driver}: ${why}`),
+  ]
+}
+
+/** How quiet the machine was: what is measured beside something else means little. */
+function othersLine({ suites }: Results): readonly string[] {
+  const loads = [...suites.throughput, ...suites.sizes, ...suites['append-many'], ...suites.replay]
+  const alone = loads.filter(({ driver }) => driverOf(driver).role !== 'server')
+  if (alone.length === 0) return []
+  const { median, max } = spreadOf(alone.map(({ othersCpuShare }) => othersCpuShare * 100))
+  return [
+    `Other processes took ${shown(median)} % of the processors in the median of the trials without a server, ${shown(max)} % in the worst`,
   ]
 }
 

@@ -59,6 +59,15 @@ test('a run that was interrupted says so, and shows what it has', (t) => {
   t.true(htmlPage({ ...results, suites: emptyRows(), distributions: [] }).includes('not measured'))
 })
 
+test('a run that was not warm says so', (t) => {
+  const results = madeResults()
+  t.notRegex(terminalText(results), /NOT WARM/)
+  const settings = { ...results.settings, warmUpSecondsMax: 0.1 }
+  for (const text of [terminalText, htmlPage, benchmarksPage].map((page) => page({ ...results, settings }))) {
+    t.true(text.includes('NOT WARM: every driver had 0.1 s at most to warm up'))
+  }
+})
+
 test('the page loads nothing', (t) => {
   const page = htmlPage(madeResults())
   t.notRegex(page, /https?:|url\(|@import|<script(?! type="application\/json")/)
