@@ -1,7 +1,7 @@
 import { DRIVER_NAMES, driverOf } from '../drivers/drivers.js'
 import type { Results } from '../results.js'
 import { spreadOf } from '../statistics.js'
-import { isMeasured, isReached } from '../suites/suite.js'
+import { type Figure, isMeasured, isReached } from '../suites/suite.js'
 import { figuresOf } from '../suites/suites.js'
 import { shown, type Table } from '../table.js'
 
@@ -58,11 +58,11 @@ export function driversTable(results: Results): Table {
 
 export function verdictTable(results: Results): Table {
   const rows = figuresOf(results.suites).map((figure) => {
-    const { name, reached, from, to, unit, bound, wanted } = figure
+    const { name, from, to, unit, bound, wanted } = figure
     const isTold = isMeasured(figure)
     return [
       name,
-      isTold ? `${shown(reached)} ${unit}` : 'not measured',
+      isTold ? `${clearlyShown(figure)} ${unit}` : 'not measured',
       isTold ? `${shown(from)} to ${shown(to)}` : '–',
       `${bound} ${shown(wanted)} ${unit}`,
       isTold ? (isReached(figure) ? 'yes' : 'NO') : '–',
@@ -77,4 +77,11 @@ export function verdictTable(results: Results): Table {
       'Zero-filling ahead: sluice inside the clock, device outside the clock, device-preparing inside the clock, device-growing and all peers do none.',
     ],
   }
+}
+
+/** With as many digits as it takes to see that a bound was missed, where it was. */
+function clearlyShown(figure: Figure): string {
+  const { reached, wanted } = figure
+  const isClose = shown(reached) === shown(wanted) && !isReached(figure)
+  return isClose ? String(Number(reached.toPrecision(5))) : shown(reached)
 }

@@ -10,7 +10,7 @@ import { terminalText } from '../../../bench/report/terminal-page.js'
 import { readResults } from '../../../bench/results.js'
 import { SUITE_NAMES } from '../../../bench/suites/suite-names.js'
 import { emptyRows, suiteNamed } from '../../../bench/suites/suites.js'
-import { madeResults } from '../made-results.js'
+import { madeResults, madeTrial } from '../made-results.js'
 
 test('docs/BENCHMARKS.md is what the results of record say', (t) => {
   t.true(statSync(RESULTS_OF_RECORD).size < 300_000)
@@ -66,6 +66,19 @@ test('a run that was not warm says so', (t) => {
   for (const text of [terminalText, htmlPage, benchmarksPage].map((page) => page({ ...results, settings }))) {
     t.true(text.includes('NOT WARM: every driver had 0.1 s at most to warm up'))
   }
+})
+
+test('a bound that is missed by little is seen to be missed', (t) => {
+  const results = madeResults()
+  const throughput = [1.3999, 1.4001].map((ratio, index) => [
+    madeTrial('device', index + 1, { producers: 1, latencyMsP50: 1 }),
+    madeTrial('sluice', index + 1, { producers: 1, latencyMsP50: ratio }),
+  ])
+  const [reached, missed] = throughput.map(
+    (trials) => verdictTable({ ...results, suites: { ...emptyRows(), throughput: trials } }).rows[0],
+  )
+  t.deepEqual(reached?.slice(1), ['1.4 ×', '1.4 to 1.4', 'at most 1.4 ×', 'yes'])
+  t.deepEqual(missed?.slice(1), ['1.4001 ×', '1.4 to 1.4', 'at most 1.4 ×', 'NO'])
 })
 
 test('the page loads nothing', (t) => {
