@@ -92,6 +92,7 @@ caption { text-align: left; font-weight: 600; padding: .6rem 0 .3rem; font-size:
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--rule); text-align: right; vertical-align: top; }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
+table:not(.text) td:first-child { white-space: nowrap; }
 table.text th, table.text td { text-align: left; }
 td.yes { color: var(--good); font-weight: 600; }
 td.no { color: var(--bad); font-weight: 600; }
