@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { syncDirectory } from './drivers/directory-sync.js'
 import type { TrialResults, TrialSpec } from './trial-spec.js'
 
 const TRIAL = new URL('./trial.js', import.meta.url)
@@ -98,10 +99,12 @@ export class Trials {
 
 /**
  * Removes a folder of a trial, so that what it wrote doesn't fill the disk. A server whose trial was killed writes there
- * until its keeper has ended it, a moment later.
+ * until its keeper has ended it, a moment later. The file system's journal is synced, so that what there is to remove does
+ * not slow down the next trial.
  */
 export function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 })
+  syncDirectory(dirname(directory))
 }
 
 function endOf(child: ChildProcess): Promise<number | NodeJS.Signals | null> {

@@ -6,6 +6,7 @@ import { type Spread, spreadOf } from '../statistics.js'
 import { shownBytes } from '../table.js'
 import type { PeakMemory } from '../trial-spec.js'
 import { removeDirectory } from '../trials.js'
+import { inTurnOrder } from '../turn-order.js'
 import type { Bench } from './suite.js'
 
 /** What takes part in a comparison: a driver, set up in one way. */
@@ -44,10 +45,7 @@ export async function runInTurns(
   keep: (trial: LoadTrial) => void,
 ): Promise<void> {
   const contenders = load.contenders.filter(({ driver }) => bench.takesPart(driver))
-  for (let turn = 0; turn < contenders.length; turn += 1) {
-    // Another one begins in each round, so that none always follows the same one.
-    const contender = contenders[(turn + round) % contenders.length]
-    if (contender === undefined) continue
+  for (const contender of inTurnOrder(contenders, round)) {
     const { label, driver } = contender
     const { workload, suite } = load
     bench.progress(`${label}, ${describeWorkload(workload)}`)

@@ -5,6 +5,7 @@ import { spreadOf } from '../statistics.js'
 import { shown, type Table } from '../table.js'
 import type { PeakMemory } from '../trial-spec.js'
 import { removeDirectory } from '../trials.js'
+import { inTurnOrder } from '../turn-order.js'
 import { marked, preparationNote, promiseNote, serverNote, told } from './load-table.js'
 import type { Suite } from './suite.js'
 
@@ -34,8 +35,7 @@ export const openLoop: Suite<OpenLoopTrial> = {
     const drivers = DRIVERS.filter((driver) => bench.takesPart(driver))
     const { rates, seconds, warmUpSecondsMax } = bench.settings
     for (const ratePerSecond of rates) {
-      for (let turn = 0; turn < drivers.length; turn += 1) {
-        const driver = drivers[(turn + round) % drivers.length] ?? 'sluice'
+      for (const driver of inTurnOrder(drivers, round)) {
         bench.progress(`${driver}, ${ratePerSecond} records/s`)
         const directory = bench.trials.makeDirectory()
         const { histogram, ...figures } = await bench.trials.run({
