@@ -8,15 +8,24 @@ import { readSegmentHeader, SEGMENT_HEADER_BYTES } from '../src/format/segment-h
 /** Grows where a frame is larger. */
 const WINDOW_BYTES = 1024 * 1024
 
+export interface ScanFigures {
+  readonly records: number
+  readonly bytes: number
+  readonly segments: number
+}
+
 /**
- * The limit for reading: each segment read in order, its frame headers walked, their checksums and those of the bodies
- * computed. No record is taken out. Returns how many there are.
+ * The limit for reading and for recovery: each segment, or only the last one, read in order, its frame headers walked,
+ * their checksums and those of the bodies computed. No record is taken out.
  */
-export function scanBare(directory: string): number {
-  let records = 0
+export function scanBare(directory: string, which: 'all' | 'last' = 'all'): ScanFigures {
+  let [records, bytes] = [0, 0]
   let window = Buffer.allocUnsafe(WINDOW_BYTES)
-  for (const name of readdirSync(directory).sort()) {
-    if (firstLsnOfName(name) === undefined) continue
+  const segments = readdirSync(directory)
+    .filter((name) => firstLsnOfName(name) !== undefined)
+    .sort()
+    .slice(which === 'last' ? -1 : 0)
+  for (const name of segments) {
     const fd = openSync(join(directory, name), 'r')
     try {
       const read = readSync(fd, window, 0, SEGMENT_HEADER_BYTES, 0)
@@ -50,9 +59,10 @@ export function scanBare(directory: string): number {
         at += header.frameBytes
         offset += header.frameBytes
       }
+      bytes += offset
     } finally {
       closeSync(fd)
     }
   }
-  return records
+  return { records, bytes, segments: segments.length }
 }

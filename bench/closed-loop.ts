@@ -2,14 +2,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CpuMeter, type CpuUse } from './cpu-meter.js'
 import type { Subject } from './drivers/driver.js'
+import { Latencies, type LatencyFigures } from './latencies.js'
+import { type LineSource, linesOf } from './lines.js'
 import { randomRecord } from './records.js'
-import { percentile } from './statistics.js'
 
 /** What one trial measured. */
-export interface LoadFigures {
+export interface LoadFigures extends LatencyFigures {
   readonly recordsPerSecond: number
-  readonly latencyMsP50: number
-  readonly latencyMsP99: number
   /** Of all threads of the process, in microseconds. */
   readonly cpuUsPerRecord: number
   /** Of the machine's processors, what other processes used meanwhile: 0 to 1. */
@@ -21,6 +20,8 @@ export interface LoadFigures {
   readonly loopDelayMsP99: number | undefined
   /** `undefined` where the driver doesn't count batches. */
   readonly recordsPerBatch: number | undefined
+  /** All latencies, encoded: for Latencies.decode. */
+  readonly histogram: string
 }
 
 export interface LoadDuration {
@@ -31,6 +32,7 @@ export interface LoadDuration {
 /** What the producers do. */
 export interface Workload {
   readonly producers: number
+  /** Where lines are replayed: their mean. */
   readonly recordBytes: number
   /** More than one: that many in each append, all or nothing. */
   readonly recordsPerAppend: number
@@ -41,10 +43,15 @@ const PROBES_MAX = 16
 const NS_PER_MS = 1e6
 
 /** Runs a closed loop: each producer appends, waits until that is durable, and appends again. */
-export function measure(subject: Subject, workload: Workload, duration: LoadDuration): Promise<LoadFigures> {
+export function measure(
+  subject: Subject,
+  workload: Workload,
+  duration: LoadDuration,
+  lines: LineSource | undefined,
+): Promise<LoadFigures> {
   return subject.kind === 'synchronous'
     ? measureSynchronous(subject, workload, duration)
-    : measureAsynchronous(subject, workload, duration)
+    : measureAsynchronous(subject, workload, duration, lines)
 }
 
 type Asynchronous = Subject & { kind: 'asynchronous' }
@@ -59,9 +66,14 @@ interface Run {
   readonly latenciesMs: number[]
 }
 
-async function measureAsynchronous(subject: Asynchronous, workload: Workload, duration: LoadDuration) {
+async function measureAsynchronous(
+  subject: Asynchronous,
+  workload: Workload,
+  duration: LoadDuration,
+  lines: LineSource | undefined,
+) {
   const { producers, recordsPerAppend } = workload
-  const append = appendOf(subject, workload)
+  const append = lines === undefined ? appendOf(subject, workload) : replayOf(subject, linesOf(lines))
   const run: Run = { on: true, measuring: false, records: 0, recordsPerAppend, latenciesMs: [] }
   // Spread over all producers, so that they stand for those that come early in a turn and those that come late.
   const probeEvery = Math.ceil(producers / PROBES_MAX)
@@ -111,6 +123,17 @@ function appendOf(subject: Asynchronous, { recordBytes, recordsPerAppend }: Work
   }
 }
 
+/** One append of a producer: of the next line, and after the last one of the first. */
+function replayOf(subject: Asynchronous, lines: readonly Buffer[]): () => Promise<unknown> {
+  let next = 0
+  return () => {
+    const line = lines[next % lines.length]
+    if (line === undefined) throw new Error('there are no lines to replay')
+    next += 1
+    return subject.append(line)
+  }
+}
+
 async function produce(append: () => Promise<unknown>, run: Run): Promise<void> {
   while (run.on) {
     await append()
@@ -152,10 +175,12 @@ async function measureSynchronous(subject: Synchronous, workload: Workload, dura
 }
 
 function figures(records: number, elapsedMs: number, cpu: CpuUse, latenciesMs: readonly number[]) {
+  const latencies = new Latencies()
+  for (const ms of latenciesMs) latencies.record(ms)
   return {
     recordsPerSecond: (records / elapsedMs) * 1000,
-    latencyMsP50: percentile(latenciesMs, 50),
-    latencyMsP99: percentile(latenciesMs, 99),
+    ...latencies.figures(),
+    histogram: latencies.encode(),
     cpuUsPerRecord: cpu.ownUs / records,
     othersCpuShare: cpu.othersShare,
   }

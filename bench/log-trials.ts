@@ -1,23 +1,12 @@
 import { randomFillSync } from 'node:crypto'
 import { type Log, openLog } from '../src/index.js'
+import { scanBare } from './bare-scan.js'
 import { RECORD_BYTES } from './drivers/driver.js'
 import type { OpenFigures, TrialResults, TrialSpec } from './trial-spec.js'
 
 const MIB = 1024 * 1024
+const GROWING_PRODUCERS = 1024
 const LARGEST_SEGMENT_BYTES = 1024 * MIB
-
-/** Fills a log of small segments, until so many of them are sealed. */
-export async function sealSegments(spec: TrialSpec & { kind: 'seal' }): Promise<TrialResults['seal']> {
-  const log = await openLog(spec.directory, { segmentBytes: spec.segmentBytes })
-  let sealed = 0
-  log.on('rotate', () => {
-    sealed += 1
-  })
-  await appendWhile(log, 64, () => sealed < spec.segments)
-  const { bytes } = log.stats()
-  await log.close()
-  return { segments: sealed, bytes }
-}
 
 /** Fills one large segment. It is still appending when the promise resolves, and until the process ends. */
 export async function appendUntilKilled(
@@ -35,6 +24,27 @@ export async function appendUntilKilled(
     }
     appendWhile(log, 1024, tellOnce).catch(reject)
   })
+}
+
+/** Fills a log to a size. It stays open when the promise resolves, and until the process ends. */
+export async function growLog(spec: TrialSpec & { kind: 'grow' }): Promise<TrialResults['grow']> {
+  const log = await openLog(spec.directory, { segmentBytes: spec.segmentBytes })
+  const record = randomFillSync(Buffer.alloc(spec.recordBytes))
+  let left = spec.records
+  const produce = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1
+      await log.append(record)
+    }
+  }
+  await Promise.all(Array.from({ length: GROWING_PRODUCERS }, produce))
+  return { durableRecords: log.durableLsn }
+}
+
+export async function scanOnce(spec: TrialSpec & { kind: 'scan' }): Promise<TrialResults['scan']> {
+  const startedAt = performance.now()
+  const figures = scanBare(spec.directory, spec.which)
+  return { ...figures, scanMs: performance.now() - startedAt }
 }
 
 export async function openOnce(spec: TrialSpec & { kind: 'open' }): Promise<OpenFigures> {

@@ -7,9 +7,9 @@ export interface Spread {
 }
 
 /** The median, between the two middle values where their number is even, and the extremes. */
-export function spreadOf(values: readonly number[]): Spread {
-  if (values.length === 0) return { median: Number.NaN, min: Number.NaN, max: Number.NaN, trials: 0 }
-  const sorted = Float64Array.from(values).sort()
+export function spreadOf(values: readonly (number | undefined)[]): Spread {
+  const sorted = Float64Array.from(values.filter((value) => value !== undefined)).sort()
+  if (sorted.length === 0) return { median: Number.NaN, min: Number.NaN, max: Number.NaN, trials: 0 }
   // Both positions lie inside the array, which is not empty.
   const at = (position: number): number => sorted[position] ?? Number.NaN
   const middle = (sorted.length - 1) / 2
@@ -19,12 +19,6 @@ export function spreadOf(values: readonly number[]): Spread {
     max: at(sorted.length - 1),
     trials: sorted.length,
   }
-}
-
-/** The smallest value that `percent` of all don't exceed; NaN where there is none. */
-export function percentile(values: readonly number[], percent: number): number {
-  const sorted = Float64Array.from(values).sort()
-  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN
 }
 
 /** The standard error of the mean: how far the mean of as many other values is likely to lie from that of these. */

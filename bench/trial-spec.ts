@@ -1,6 +1,8 @@
+import type { ScanFigures } from './bare-scan.js'
 import type { LoadDuration, LoadFigures } from './closed-loop.js'
 import type { DriverSetting } from './drivers/driver.js'
 import type { DriverName } from './drivers/drivers.js'
+import type { LineSource } from './lines.js'
 import type { Arrivals, OpenLoopFigures } from './open-loop.js'
 
 /** What a trial, a process of its own, is asked to do. */
@@ -9,6 +11,8 @@ export type TrialSpec =
   | ({
       readonly kind: 'load'
       readonly driver: DriverName
+      /** Replayed in place of random records. */
+      readonly lines?: LineSource
     } & DriverSetting &
       LoadDuration)
   /** Measures a driver while records arrive at a fixed rate. */
@@ -21,10 +25,12 @@ export type TrialSpec =
       readonly warmUpSeconds: number
       readonly pairs: number
     }
-  /** Writes a log of that many sealed segments, and closes it. */
-  | { readonly kind: 'seal'; readonly directory: string; readonly segments: number; readonly segmentBytes: number }
   /** Appends to one segment; answers once that many bytes are durable, and goes on until it is killed. */
   | { readonly kind: 'append-until-killed'; readonly directory: string; readonly bytes: number }
+  /** Appends so many records, answers once they are durable, and stays there until it is killed. */
+  | ({ readonly kind: 'grow'; readonly directory: string } & LogSize)
+  /** Reads the frames of a log, or of its last segment, and checks their checksums. */
+  | { readonly kind: 'scan'; readonly directory: string; readonly which: 'all' | 'last' }
   /** Opens a log, and closes it again. */
   | { readonly kind: 'open'; readonly directory: string }
   /** Fills a log with so many records, or a few more, and closes it. */
@@ -34,15 +40,28 @@ export type TrialSpec =
 
 /** What each kind of trial answers. */
 export interface TrialResults {
-  load: LoadFigures
-  'open-loop': OpenLoopFigures
+  load: LoadFigures & PeakMemory
+  'open-loop': OpenLoopFigures & PeakMemory
   /** Records a second, of each pair. */
   'switch-figures': { readonly pairs: readonly { readonly on: number; readonly off: number }[] }
-  seal: { readonly segments: number; readonly bytes: number }
   'append-until-killed': { readonly durableRecords: number }
+  grow: { readonly durableRecords: number }
+  scan: ScanFigures & { readonly scanMs: number }
   open: OpenFigures
   fill: { readonly records: number; readonly recordsPerBatch: number }
   read: ReadingFigures
+}
+
+/** How large a log is to be. */
+export interface LogSize {
+  readonly records: number
+  readonly recordBytes: number
+  readonly segmentBytes: number
+}
+
+export interface PeakMemory {
+  /** The most memory that the process ever had in use, in MiB: its resident set, warm-up included. */
+  readonly peakMemoryMiB: number
 }
 
 /** Records a second. */

@@ -1,10 +1,10 @@
 import { measure } from './closed-loop.js'
 import { DRIVERS } from './drivers/drivers.js'
 import { switchFigures } from './figures-trial.js'
-import { appendUntilKilled, openOnce, sealSegments } from './log-trials.js'
+import { appendUntilKilled, growLog, openOnce, scanOnce } from './log-trials.js'
 import { measureOpenLoop } from './open-loop.js'
 import { fillLog, readAll } from './reading-trial.js'
-import type { TrialResults, TrialSpec } from './trial-spec.js'
+import type { PeakMemory, TrialResults, TrialSpec } from './trial-spec.js'
 
 /*
  * One trial in a process of its own, so that no driver inherits another one's heap, compiled code or descriptors. The
@@ -21,8 +21,8 @@ const spec = JSON.parse(json) as TrialSpec
 process.on('disconnect', () => process.exit())
 const result = await run()
 if (process.send === undefined) console.log(JSON.stringify(result, undefined, 2))
-// One kind of trial goes on after its result.
-else process.send(result, () => spec.kind !== 'append-until-killed' && process.disconnect())
+// Two kinds of trials go on after their result.
+else process.send(result, () => spec.kind !== 'append-until-killed' && spec.kind !== 'grow' && process.disconnect())
 
 function run(): Promise<TrialResults[TrialSpec['kind']]> {
   switch (spec.kind) {
@@ -32,10 +32,12 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
       return openLoop(spec)
     case 'switch-figures':
       return switchFigures(spec)
-    case 'seal':
-      return sealSegments(spec)
     case 'append-until-killed':
       return appendUntilKilled(spec)
+    case 'grow':
+      return growLog(spec)
+    case 'scan':
+      return scanOnce(spec)
     case 'open':
       return openOnce(spec)
     case 'fill':
@@ -48,7 +50,7 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
 async function load(spec: TrialSpec & { kind: 'load' }) {
   const subject = await DRIVERS[spec.driver].open(spec)
   try {
-    return await measure(subject, spec, spec)
+    return { ...(await measure(subject, spec, spec, spec.lines)), ...peakMemory() }
   } finally {
     await subject.close()
   }
@@ -58,8 +60,12 @@ async function openLoop(spec: TrialSpec & { kind: 'open-loop' }) {
   const subject = await DRIVERS[spec.driver].open(spec)
   try {
     if (subject.kind === 'synchronous') throw new Error(`${spec.driver} has no open loop: it blocks for each append`)
-    return await measureOpenLoop(subject, spec)
+    return { ...(await measureOpenLoop(subject, spec)), ...peakMemory() }
   } finally {
     await subject.close()
   }
+}
+
+function peakMemory(): PeakMemory {
+  return { peakMemoryMiB: process.resourceUsage().maxRSS / 1024 }
 }

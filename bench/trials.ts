@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { syncDirectory } from './drivers/directory-sync.js'
 import type { TrialResults, TrialSpec } from './trial-spec.js'
 
 const TRIAL = new URL('./trial.js', import.meta.url)
@@ -13,6 +14,7 @@ export class Trials {
   readonly #directory: string
   readonly #environment: NodeJS.ProcessEnv = { ...process.env }
   #child: ChildProcess | undefined
+  readonly #prepared = new Map<string, { readonly directory: string; readonly value: unknown }>()
   #made = 0
 
   /** `parent` is where the folder is made. */
@@ -35,6 +37,20 @@ export class Trials {
     const directory = join(this.#directory, String(this.#made))
     mkdirSync(directory)
     return directory
+  }
+
+  /** What `make` left in a folder, and returned, the first time: for logs that all rounds read. */
+  async prepared<Value>(
+    name: string,
+    make: (directory: string) => Promise<Value>,
+  ): Promise<{ readonly directory: string; readonly value: Value }> {
+    const found = this.#prepared.get(name)
+    // Whoever uses a name makes the same thing under it.
+    if (found !== undefined) return found as { directory: string; value: Value }
+    const directory = this.makeDirectory()
+    const made = { directory, value: await make(directory) }
+    this.#prepared.set(name, made)
+    return made
   }
 
   /** Runs a trial to its end. */
@@ -83,10 +99,12 @@ export class Trials {
 
 /**
  * Removes a folder of a trial, so that what it wrote doesn't fill the disk. A server whose trial was killed writes there
- * until its keeper has ended it, a moment later.
+ * until its keeper has ended it, a moment later. The file system's journal is synced, so that what there is to remove does
+ * not slow down the next trial.
  */
 export function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 })
+  syncDirectory(dirname(directory))
 }
 
 function endOf(child: ChildProcess): Promise<number | NodeJS.Signals | null> {

@@ -33,7 +33,8 @@ function readTree(): Map<string, string> {
   for (const top of ['src', 'workers', 'test', 'bench', 'examples']) {
     if (!existsSync(join(ROOT, top))) continue
     for (const name of readdirSync(join(ROOT, top), { recursive: true, encoding: 'utf8' })) {
-      if (!name.endsWith('.ts')) continue
+      // The peers of the benchmark are installed in its folder.
+      if (!name.endsWith('.ts') || name.split(sep).includes('node_modules')) continue
       const path = `${top}/${name.split(sep).join('/')}`
       sources.set(path, readFileSync(join(ROOT, path), 'utf8'))
     }

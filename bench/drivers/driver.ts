@@ -52,6 +52,11 @@ export interface AckPromise {
   readonly text: string
   /** Whether it is P1: the record, and whatever leads to it, survive a power cut. Tables mark those that promise less. */
   readonly isP1: boolean
+  /**
+   * False where the record itself may be gone after a power cut: then its speed is shown, but it is not compared with that
+   * of others.
+   */
+  readonly isDurable?: false
 }
 
 /**
@@ -71,6 +76,8 @@ export interface Driver {
   readonly warmUpSeconds: number
   /** Why it can't be measured here: what is not installed. `undefined` where it can. */
   whyMissing?(): string | undefined
+  /** Of a server: its program, which tells its version; `undefined` where it isn't installed. */
+  program?(): string | undefined
   /** Everything that comes before the clock starts. */
   open(setting: DriverSetting): Promise<Subject>
 }

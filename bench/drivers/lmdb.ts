@@ -30,7 +30,11 @@ const COMMON = {
 export const lmdbPut: Driver = {
   ...COMMON,
   description: `${SETTINGS}, overlappingSync (its default): put`,
-  promise: { text: 'committed, not durable: a power cut takes what is not flushed yet', isP1: false },
+  promise: {
+    text: 'committed, not durable: a power cut takes what is not flushed yet',
+    isP1: false,
+    isDurable: false,
+  },
   async open(setting) {
     const store = openStore(setting, true)
     let key = 0

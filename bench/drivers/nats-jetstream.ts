@@ -35,6 +35,7 @@ export const natsJetStream: Driver = {
   promise: { text: "P1 as far as the server's documentation says", isP1: true },
   preparation: 'none',
   warmUpSeconds: 1,
+  program: () => findProgram('nats-server'),
   whyMissing: () =>
     whyPackageMissing('@nats-io/jetstream', '@nats-io/transport-node') ?? whyServerMissing(findProgram('nats-server')),
   async open({ directory }) {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { findProgram, type Server, startServer } from '../servers/server.js'
 import { AppBatcher } from './app-batcher.js'
 import type { Driver, DriverSetting } from './driver.js'
@@ -24,6 +25,10 @@ interface Pg {
 
 /** Each is a process of the server; what waits for a commit in several of them shares its sync. */
 const CONNECTIONS_MAX = 32
+/** The code of PostgreSQL's answer while it starts up. */
+const CANNOT_CONNECT_NOW = '57P03'
+const STARTING_MS_MAX = 20_000
+const POLL_MS = 10
 const OPTIONS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -45,6 +50,10 @@ const COMMON = {
   promise: { text: 'P1', isP1: true },
   preparation: 'none',
   warmUpSeconds: 1,
+  program: () => {
+    const folder = programFolder()
+    return folder === undefined ? undefined : join(folder, 'postgres')
+  },
   whyMissing: () =>
     whyPackageMissing('pg') ??
     (programFolder() === undefined ? "PostgreSQL is not installed (Debian's package postgresql)" : undefined),
@@ -126,8 +135,23 @@ async function openPool({ directory }: DriverSetting, connections: number): Prom
     max: connections,
     idleTimeoutMillis: 0,
   })
+  await startedUp(pool)
   await pool.query('CREATE TABLE log (lsn bigserial PRIMARY KEY, data bytea NOT NULL)')
   return { server, pool }
+}
+
+/** It listens before it takes connections: until then it refuses them, and says why. */
+async function startedUp(pool: Pool): Promise<void> {
+  const until = performance.now() + STARTING_MS_MAX
+  for (;;) {
+    try {
+      await pool.query('SELECT 1')
+      return
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== CANNOT_CONNECT_NOW || performance.now() > until) throw error
+      await delay(POLL_MS)
+    }
+  }
 }
 
 /** Debian keeps the programs of each version apart. */

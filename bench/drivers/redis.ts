@@ -37,6 +37,7 @@ export const redisStreams: Driver = {
   promise: { text: 'P1', isP1: true },
   preparation: 'none',
   warmUpSeconds: 1,
+  program: () => findProgram('redis-server'),
   whyMissing: () =>
     whyPackageMissing('ioredis') ??
     (findProgram('redis-server') === undefined

@@ -1,6 +1,7 @@
 import type { Workload } from '../closed-loop.js'
 import { RECORD_BYTES } from '../drivers/driver.js'
-import { type Contender, describeLoad, runRounds } from './load.js'
+import { type Contender, type LoadTrial, runInTurns, workloadsOf } from './load.js'
+import { loadTable } from './load-table.js'
 import type { Suite } from './suite.js'
 
 const PRODUCERS = [1, 64, 1024] as const
@@ -24,17 +25,24 @@ const CONTENDERS: readonly Contender[] = [
 ]
 
 /** What each policy costs, and what waiting for less than durability saves. */
-export const flushPolicies: Suite = async (trials, settings, progress) => {
-  const workloads = PRODUCERS.map(
-    (producers): Workload => ({ producers, recordBytes: RECORD_BYTES, recordsPerAppend: 1 }),
-  )
-  const results = await runRounds(trials, settings, { contenders: CONTENDERS, workloads, inFlightMax: 1 }, progress)
-  const notes = [
-    "flush of sluice; its appends resolve once durable, but for 'never' and where it says written: those survive the process, not a power cut.",
-  ]
-  return {
-    text: workloads.map((workload) => describeLoad(results, CONTENDERS, workload, notes)).join('\n'),
-    data: results,
-    figures: [],
-  }
+export const flushPolicies: Suite<LoadTrial> = {
+  roundsMax: 2,
+  async measure(bench, round, keep) {
+    for (const producers of PRODUCERS) {
+      const workload: Workload = { producers, recordBytes: RECORD_BYTES, recordsPerAppend: 1 }
+      await runInTurns(bench, { suite: 'flush-policies', contenders: CONTENDERS, workload }, round, keep)
+    }
+  },
+  tables: (trials) =>
+    workloadsOf(trials).map((workload) =>
+      loadTable(
+        trials,
+        workload,
+        [
+          "flush of sluice; its appends resolve once durable, but for 'never' and where it says written: those survive the process, not a power cut.",
+        ],
+        CONTENDERS.map(({ label }) => label),
+      ),
+    ),
+  figures: () => [],
 }

@@ -1,12 +1,13 @@
 import type { LoadFigures, Workload } from '../closed-loop.js'
 import type { DriverSetting } from '../drivers/driver.js'
 import { type DriverName, driverOf } from '../drivers/drivers.js'
-import type { Settings } from '../settings.js'
+import type { LineSource } from '../lines.js'
 import { type Spread, spreadOf } from '../statistics.js'
-import { formatTable, shown } from '../table.js'
-import { removeDirectory, type Trials } from '../trials.js'
-
-const MB = 1e6
+import { shownBytes } from '../table.js'
+import type { PeakMemory } from '../trial-spec.js'
+import { removeDirectory } from '../trials.js'
+import { inTurnOrder } from '../turn-order.js'
+import type { Bench } from './suite.js'
 
 /** What takes part in a comparison: a driver, set up in one way. */
 export interface Contender {
@@ -16,58 +17,61 @@ export interface Contender {
   readonly logOptions?: DriverSetting['logOptions']
 }
 
-export interface LoadTrial extends LoadFigures, Workload {
+/** A trial of a closed loop: a row of the suites that have one. */
+export interface LoadTrial extends Omit<LoadFigures, 'histogram'>, PeakMemory, Workload {
   readonly label: string
   readonly driver: DriverName
   readonly round: number
 }
 
+/** What is measured once in each round. */
 export interface Load {
+  readonly suite: string
   readonly contenders: readonly Contender[]
-  readonly workloads: readonly Workload[]
-  readonly inFlightMax: number
+  readonly workload: Workload
+  readonly lines?: LineSource
+  readonly seconds?: number
 }
 
 export function contendersOf(drivers: readonly DriverName[]): readonly Contender[] {
   return drivers.map((driver) => ({ label: driver, driver }))
 }
 
-/** Runs everything in turns, so that a disk that has a slow minute slows all of them. */
-export async function runRounds(
-  trials: Trials,
-  settings: Settings,
+/** Runs every contender once, in turns, so that a disk that has a slow minute slows all of them. */
+export async function runInTurns(
+  bench: Bench,
   load: Load,
-  progress: (text: string) => void,
-): Promise<readonly LoadTrial[]> {
-  const { contenders, workloads, inFlightMax } = load
-  const results: LoadTrial[] = []
-  for (let round = 1; round <= settings.rounds; round += 1) {
-    for (const workload of workloads) {
-      for (let turn = 0; turn < contenders.length; turn += 1) {
-        // Another one begins in each round, so that none always follows the same one.
-        const contender = contenders[(turn + round) % contenders.length]
-        if (contender === undefined) continue
-        progress(`round ${round} of ${settings.rounds}: ${contender.label}, ${describeWorkload(workload)}`)
-        const figures = await runLoad(trials, settings, contender, workload, inFlightMax)
-        results.push({ label: contender.label, driver: contender.driver, round, ...workload, ...figures })
-      }
-    }
+  round: number,
+  keep: (trial: LoadTrial) => void,
+): Promise<void> {
+  const contenders = load.contenders.filter(({ driver }) => bench.takesPart(driver))
+  for (const contender of inTurnOrder(contenders, round)) {
+    const { label, driver } = contender
+    const { workload, suite } = load
+    bench.progress(`${label}, ${describeWorkload(workload)}`)
+    const { histogram, ...figures } = await runLoad(bench, contender, load)
+    const { producers, recordBytes } = workload
+    bench.distributions.add({ suite, label, load: producers, recordBytes }, histogram)
+    keep({ label, driver, round, ...workload, ...figures })
   }
-  return results
 }
 
 export async function runLoad(
-  trials: Trials,
-  settings: Settings,
+  bench: Pick<Bench, 'trials' | 'settings' | 'fsyncsInFlight'>,
   { driver, logOptions }: Omit<Contender, 'label'>,
-  workload: Workload,
-  inFlightMax: number,
-): Promise<LoadFigures> {
-  const directory = trials.makeDirectory()
-  const { warmUpSecondsMax, seconds } = settings
-  const warmUpSeconds = Math.min(driverOf(driver).warmUpSeconds, warmUpSecondsMax)
-  const figures = await trials.run({
-    ...{ kind: 'load' as const, driver, directory, ...workload, inFlightMax, warmUpSeconds, seconds },
+  load: Pick<Load, 'workload' | 'lines' | 'seconds'>,
+): Promise<LoadFigures & PeakMemory> {
+  const directory = bench.trials.makeDirectory()
+  const { warmUpSecondsMax } = bench.settings
+  const figures = await bench.trials.run({
+    kind: 'load',
+    driver,
+    directory,
+    ...load.workload,
+    inFlightMax: bench.fsyncsInFlight,
+    warmUpSeconds: Math.min(driverOf(driver).warmUpSeconds, warmUpSecondsMax),
+    seconds: load.seconds ?? bench.settings.seconds,
+    ...(load.lines === undefined ? {} : { lines: load.lines }),
     ...(logOptions === undefined ? {} : { logOptions }),
   })
   removeDirectory(directory)
@@ -76,71 +80,7 @@ export async function runLoad(
 
 export function describeWorkload({ producers, recordBytes, recordsPerAppend }: Workload): string {
   const records = recordsPerAppend === 1 ? '' : ` × ${recordsPerAppend} records`
-  return `${producers} ${producers === 1 ? 'producer' : 'producers'}${records} × ${shownBytes(recordBytes)}`
-}
-
-export function shownBytes(bytes: number): string {
-  return bytes >= 1024 && bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} B`
-}
-
-/** All that was measured under one workload, in the order of the contenders; what promises less than P1 is marked. */
-export function describeLoad(
-  results: readonly LoadTrial[],
-  contenders: readonly Contender[],
-  workload: Workload,
-  notes: readonly string[] = [],
-): string {
-  const head = [
-    ...['driver', 'records/s', 'from', 'to', 'MB/s', 'sluice ÷', 'p50 ms', 'p99 ms', 'records a batch'],
-    ...['CPU µs a record', 'loop p99 ms', 'others CPU %'],
-  ]
-  const under = results.filter((trial) => isUnder(trial, workload))
-  const rows = contenders.map((contender) => {
-    const spread = (figure: (trial: LoadTrial) => number | undefined): Spread =>
-      spreadAt(under, contender.label, figure)
-    const rate = spread((trial) => trial.recordsPerSecond)
-    return [
-      marked(contender),
-      ...[rate.median, rate.min, rate.max, (rate.median * workload.recordBytes) / MB].map(shown),
-      contender.label === 'sluice' ? '' : shown(ratioAt(under, contender.label, rateOf).median),
-      shown(spread((trial) => trial.latencyMsP50).median),
-      shown(spread((trial) => trial.latencyMsP99).median),
-      shown(spread((trial) => trial.recordsPerBatch).median),
-      shown(spread((trial) => trial.cpuUsPerRecord).median),
-      shown(spread((trial) => trial.loopDelayMsP99).median),
-      shown(spread((trial) => trial.othersCpuShare * 100).median),
-    ]
-  })
-  const drivers = contenders.map(({ driver }) => driver)
-  return formatTable(
-    describeWorkload(workload),
-    head,
-    rows,
-    [...notes, ...promiseNote(drivers), preparationNote(drivers)].join('\n  '),
-  )
-}
-
-function marked({ label, driver }: Contender): string {
-  return driverOf(driver).promise.isP1 ? label : `${label} *`
-}
-
-/** Explains the marks of a table. */
-function promiseNote(drivers: readonly DriverName[]): string[] {
-  const lesser = drivers.some((name) => !driverOf(name).promise.isP1)
-  return lesser ? ['* Its acknowledgement promises less than P1; what, is said above.'] : []
-}
-
-/** For each table: whether the zero-filling of files ahead counts against a driver. */
-export function preparationNote(drivers: readonly DriverName[]): string {
-  const groups = new Map<string, Set<string>>()
-  for (const name of drivers) {
-    const { preparation } = driverOf(name)
-    groups.set(preparation, (groups.get(preparation) ?? new Set()).add(name))
-  }
-  const notes = [...groups]
-    .filter(([preparation]) => preparation !== 'none')
-    .map(([preparation, names]) => `${[...names].join(', ')} ${preparation}`)
-  return `Zero-filling ahead: ${[...notes, ...(groups.has('none') ? ['the others do none'] : [])].join(', ')}.`
+  return `${producers.toLocaleString('en-US')} ${producers === 1 ? 'producer' : 'producers'}${records} × ${shownBytes(recordBytes)}`
 }
 
 export function isUnder(trial: LoadTrial, workload: Workload): boolean {
@@ -149,6 +89,16 @@ export function isUnder(trial: LoadTrial, workload: Workload): boolean {
     trial.recordBytes === workload.recordBytes &&
     trial.recordsPerAppend === workload.recordsPerAppend
   )
+}
+
+/** Every workload of these trials, from few producers to many, from small records to large ones. */
+export function workloadsOf(trials: readonly LoadTrial[]): readonly Workload[] {
+  const found = new Map<string, Workload>()
+  for (const { producers, recordBytes, recordsPerAppend } of trials) {
+    const workload = { producers, recordBytes, recordsPerAppend }
+    found.set(JSON.stringify(workload), workload)
+  }
+  return [...found.values()].sort((a, b) => a.recordBytes - b.recordBytes || a.producers - b.producers)
 }
 
 export function rateOf(trial: LoadTrial): number {
@@ -161,8 +111,7 @@ export function spreadAt(
   label: string,
   figure: (trial: LoadTrial) => number | undefined,
 ): Spread {
-  const trials = results.filter((trial) => trial.label === label)
-  return spreadOf(trials.map(figure).filter((value) => value !== undefined))
+  return spreadOf(results.filter((trial) => trial.label === label).map(figure))
 }
 
 /** A figure of sluice divided by that of another contender in the same round; all under one workload. */
@@ -183,4 +132,23 @@ export function ratioAt(
       return mine === undefined || theirs === undefined ? [] : [mine / theirs]
     }),
   )
+}
+
+/** The peer, embedded or server, that has the best median of a figure, among those whose acknowledged records are durable. */
+export function bestPeer(
+  results: readonly LoadTrial[],
+  figure: (trial: LoadTrial) => number,
+  best: 'highest' | 'lowest' = 'highest',
+): DriverName | undefined {
+  const peers = [...new Set(results.map(({ driver }) => driver))].filter((name) => isPeer(name))
+  const [first] = peers
+    .map((name) => ({ name, median: spreadAt(results, name, figure).median }))
+    .filter(({ median }) => !Number.isNaN(median))
+    .sort((a, b) => (best === 'highest' ? b.median - a.median : a.median - b.median))
+  return first?.name
+}
+
+function isPeer(name: DriverName): boolean {
+  const { role, promise } = driverOf(name)
+  return (role === 'embedded' || role === 'server') && promise.isDurable !== false
 }

@@ -1,148 +1,156 @@
 import type { Workload } from '../closed-loop.js'
 import { RECORD_BYTES } from '../drivers/driver.js'
-import { type DriverName, driverOf } from '../drivers/drivers.js'
-import type { Settings } from '../settings.js'
-import { formatTable, shown } from '../table.js'
-import type { Trials } from '../trials.js'
+import type { DriverName } from '../drivers/drivers.js'
+import { spreadOf } from '../statistics.js'
+import { counted, shown, type Table } from '../table.js'
 import {
+  bestPeer,
   contendersOf,
-  describeLoad,
   describeWorkload,
   isUnder,
   type LoadTrial,
   rateOf,
   ratioAt,
-  runLoad,
-  runRounds,
+  runInTurns,
   spreadAt,
+  workloadsOf,
 } from './load.js'
-import type { Figure, Suite } from './suite.js'
+import { loadTable, preparationNote } from './load-table.js'
+import { type Figure, reached, type Suite } from './suite.js'
 
-/** How many fsyncs at once, on how many threads, are worth a try; the fastest is what sluice is compared with. */
-const FSYNC_CANDIDATES = [
-  { threads: 16, inFlight: 64 },
-  { threads: 4, inFlight: 64 },
-  { threads: 64, inFlight: 64 },
+const MANY = [16, 64, 256, 1024, 4096] as const
+const PERCENTILES = [
+  ['p50', (trial: LoadTrial) => trial.latencyMsP50],
+  ['p99', (trial: LoadTrial) => trial.latencyMsP99],
+  ['p99.9', (trial: LoadTrial) => trial.latencyMsP999],
 ] as const
-const CALIBRATION: Workload = { producers: 64, recordBytes: RECORD_BYTES, recordsPerAppend: 1 }
-/** Drivers that use the threads of Node's own file calls. */
-const CONCURRENT: readonly DriverName[] = ['fsync-per-append', 'append-file']
 
-/** Every driver at every concurrency and record size, in a closed loop. */
-export const throughput: Suite = async (trials, settings, progress) => {
-  const { drivers } = settings
-  const fsync = await calibrate(trials, settings, progress)
-  const workloads = settings.recordBytes.flatMap((recordBytes) =>
-    settings.concurrency.map((producers) => ({ producers, recordBytes, recordsPerAppend: 1 })),
-  )
-  const contenders = contendersOf(drivers)
-  const results = await runRounds(trials, settings, { contenders, workloads, inFlightMax: fsync.inFlight }, progress)
-  const tables = workloads.map((workload) =>
-    describeLoad(results, contenders, workload, bestPeerNote(results, drivers, workload)),
-  )
-  return {
-    text: [...tables, ratios(results, drivers, workloads)].join('\n'),
-    data: { fsyncPerAppend: fsync, trials: results },
-    figures: wanted(results, drivers),
-  }
+/** Every driver, from one producer to many, in a closed loop. */
+export const throughput: Suite<LoadTrial> = {
+  roundsMax: Number.POSITIVE_INFINITY,
+  async measure(bench, round, keep) {
+    const { concurrency, drivers, slowerDrivers, slowerConcurrency } = bench.settings
+    for (const producers of concurrency) {
+      const slower = slowerConcurrency.includes(producers) ? slowerDrivers : []
+      const contenders = contendersOf([...drivers, ...slower])
+      await runInTurns(bench, { suite: 'throughput', contenders, workload: workloadOf(producers) }, round, keep)
+    }
+  },
+  tables(trials) {
+    const workloads = workloadsOf(trials)
+    return [
+      ...workloads.map((workload) => loadTable(trials, workload, bestPeerNote(trials, workload))),
+      ratios(trials, workloads),
+      latencies(trials, workloads),
+    ]
+  },
+  figures: wanted,
 }
 
-/** Looks for the fastest way to fsync at once; in a quick run takes the one that usually is. */
-async function calibrate(trials: Trials, settings: Settings, progress: (text: string) => void) {
-  const [usual] = FSYNC_CANDIDATES
-  if (!settings.calibrate || !settings.drivers.some((name) => CONCURRENT.includes(name))) {
-    trials.threadPoolSize = usual.threads
-    return { ...usual, recordsPerSecond: undefined }
-  }
-  let best: { threads: number; inFlight: number; recordsPerSecond: number } | undefined
-  for (const candidate of FSYNC_CANDIDATES) {
-    progress(`looking for the fastest fsync-per-append: ${candidate.threads} threads`)
-    trials.threadPoolSize = candidate.threads
-    const { recordsPerSecond } = await runLoad(
-      trials,
-      settings,
-      { driver: 'fsync-per-append' },
-      CALIBRATION,
-      candidate.inFlight,
-    )
-    if (best === undefined || recordsPerSecond > best.recordsPerSecond) best = { ...candidate, recordsPerSecond }
-  }
-  if (best === undefined) throw new Error('there is nothing to choose from')
-  trials.threadPoolSize = best.threads
-  return best
+function workloadOf(producers: number): Workload {
+  return { producers, recordBytes: RECORD_BYTES, recordsPerAppend: 1 }
 }
 
-/** The peer, embedded or server, with the highest median, whatever its acknowledgement promises. */
-function bestPeer(results: readonly LoadTrial[], drivers: readonly DriverName[], workload: Workload) {
-  const under = results.filter((trial) => isUnder(trial, workload))
-  const [best] = drivers
-    .filter((name) => ['embedded', 'server'].includes(driverOf(name).role))
-    .map((name) => ({ name, rate: spreadAt(under, name, rateOf).median }))
-    .filter(({ rate }) => !Number.isNaN(rate))
-    .sort((a, b) => b.rate - a.rate)
-  return best === undefined ? undefined : { name: best.name, ratio: ratioAt(under, best.name, rateOf) }
-}
-
-function bestPeerNote(results: readonly LoadTrial[], drivers: readonly DriverName[], workload: Workload): string[] {
-  const best = bestPeer(results, drivers, workload)
+export function bestPeerNote(trials: readonly LoadTrial[], workload: Workload): string[] {
+  const under = trials.filter((trial) => isUnder(trial, workload))
+  const best = bestPeer(under, rateOf)
   if (best === undefined) return []
-  const { median, min, max } = best.ratio
-  return [`The best peer is ${best.name}: sluice ÷ it is ${shown(median)} (${shown(min)} to ${shown(max)}).`]
+  const { median, min, max } = ratioAt(under, best, rateOf)
+  return [`The best peer is ${best}: sluice ÷ it is ${shown(median)} (${shown(min)} to ${shown(max)}).`]
 }
 
-function ratios(results: readonly LoadTrial[], drivers: readonly DriverName[], workloads: readonly Workload[]): string {
+function driversIn(trials: readonly LoadTrial[]): readonly DriverName[] {
+  return [...new Set(trials.map(({ driver }) => driver))]
+}
+
+function ratios(trials: readonly LoadTrial[], workloads: readonly Workload[]): Table {
   const rows = workloads.map((workload) => {
-    const under = results.filter((trial) => isUnder(trial, workload))
-    const best = bestPeer(results, drivers, workload)
+    const under = trials.filter((trial) => isUnder(trial, workload))
+    const best = bestPeer(under, rateOf)
     const device = ratioAt(under, 'device', rateOf)
-    const peer = best?.ratio
+    const peer = best === undefined ? undefined : ratioAt(under, best, rateOf)
     return [
       describeWorkload(workload),
       ...[device.median, device.min, device.max].map(shown),
-      best?.name ?? '–',
+      best ?? '–',
       ...[peer?.median, peer?.min, peer?.max].map(shown),
     ]
   })
-  return formatTable(
-    'Records/s of sluice divided by those of the limit and of the best peer, round by round',
-    ['', '÷ device', 'from', 'to', 'best peer', '÷ it', 'from', 'to'],
+  return {
+    title: 'Records/s of sluice divided by those of the limit and of the best peer, round by round',
+    head: ['', '÷ device', 'from', 'to', 'best peer', '÷ it', 'from', 'to'],
     rows,
-    '',
-  )
+    notes: [preparationNote(driversIn(trials))],
+  }
 }
 
-function wanted(results: readonly LoadTrial[], drivers: readonly DriverName[]): Figure[] {
-  const workload = (producers: number): Workload => ({ producers, recordBytes: RECORD_BYTES, recordsPerAppend: 1 })
-  const at = (producers: number): readonly LoadTrial[] => results.filter((trial) => isUnder(trial, workload(producers)))
+/** The peer that has the lowest median of a percentile, and sluice's divided by its. */
+function lowest(under: readonly LoadTrial[], figure: (trial: LoadTrial) => number) {
+  const best = bestPeer(under, figure, 'lowest')
+  return best === undefined ? undefined : { best, ratio: ratioAt(under, best, figure) }
+}
+
+function latencies(trials: readonly LoadTrial[], workloads: readonly Workload[]): Table {
+  const rows = workloads.flatMap((workload) => {
+    const under = trials.filter((trial) => isUnder(trial, workload))
+    return PERCENTILES.map(([name, figure]) => {
+      const found = lowest(under, figure)
+      return [
+        `${describeWorkload(workload)}, ${name}`,
+        shown(spreadAt(under, 'sluice', figure).median),
+        shown(spreadAt(under, 'device', figure).median),
+        found?.best ?? '–',
+        ...(found === undefined
+          ? ['–', '–']
+          : [spreadAt(under, found.best, figure), found.ratio].map((s) => shown(s.median))),
+      ]
+    })
+  })
+  return {
+    title: 'Latencies in ms beside those of the limit and of the peer that has the lowest one',
+    head: ['', 'sluice', 'device', 'lowest of a peer', 'its', 'sluice ÷ it'],
+    rows,
+    notes: [preparationNote(driversIn(trials))],
+  }
+}
+
+function wanted(trials: readonly LoadTrial[]): Figure[] {
+  const at = (producers: number) => trials.filter((trial) => isUnder(trial, workloadOf(producers)))
   const against = (driver: DriverName, producers: number, least: number): Figure => ({
-    name: `${producers} producers, sluice ÷ ${driver}`,
-    reached: ratioAt(at(producers), driver, rateOf).median,
+    name: `${counted(producers)} producers, sluice ÷ ${driver}`,
+    ...reached(ratioAt(at(producers), driver, rateOf)),
     unit: '×',
     wanted: least,
     bound: 'at least',
   })
   const againstBest = (producers: number, least: number): Figure => {
-    const best = bestPeer(results, drivers, workload(producers))
+    const best = bestPeer(at(producers), rateOf)
     return {
-      name: `${producers} producers, sluice ÷ the best peer${best === undefined ? '' : `, ${best.name}`}`,
-      reached: best?.ratio.median ?? Number.NaN,
+      name: `${counted(producers)} producers, sluice ÷ the best peer${best === undefined ? '' : `, ${best}`}`,
+      ...reached(best === undefined ? spreadOf([]) : ratioAt(at(producers), best, rateOf)),
       unit: '×',
       wanted: least,
       bound: 'at least',
     }
   }
+  const latency = (producers: number, [name, figure]: (typeof PERCENTILES)[number]): Figure => {
+    const found = lowest(at(producers), figure)
+    return {
+      name: `${counted(producers)} producers, ${name} ÷ the lowest of a peer${found === undefined ? '' : `, ${found.best}`}`,
+      ...reached(found?.ratio ?? spreadOf([])),
+      unit: '×',
+      wanted: 1,
+      bound: 'at most',
+    }
+  }
   return [
     {
-      name: 'one producer, p50 ÷ that of a bare write and fdatasync',
-      reached: ratioAt(at(1), 'device', (trial) => trial.latencyMsP50).median,
+      name: '1 producer, p50 ÷ that of a bare write and fdatasync',
+      ...reached(ratioAt(at(1), 'device', (trial) => trial.latencyMsP50)),
       unit: '×',
       wanted: 1.4,
       bound: 'at most',
     },
-    against('fsync-per-append', 64, 35),
-    against('fsync-in-turn', 64, 35),
-    against('fsync-per-append', 1024, 150),
-    against('fsync-in-turn', 1024, 150),
     against('device', 16, 0.65),
     against('device', 64, 0.65),
     against('device', 256, 0.5),
@@ -153,11 +161,16 @@ function wanted(results: readonly LoadTrial[], drivers: readonly DriverName[]): 
     againstBest(1024, 2),
     againstBest(4096, 2),
     {
-      name: '1024 producers, event-loop delay p99',
-      reached: spreadAt(at(1024), 'sluice', (trial) => trial.loopDelayMsP99).median,
+      name: '1,024 producers, event-loop delay p99',
+      ...reached(spreadAt(at(1024), 'sluice', (trial) => trial.loopDelayMsP99)),
       unit: 'ms',
       wanted: 5,
       bound: 'at most',
     },
+    ...MANY.flatMap((producers) => PERCENTILES.map((percentile) => latency(producers, percentile))),
+    against('fsync-per-append', 64, 35),
+    against('fsync-in-turn', 64, 35),
+    against('fsync-per-append', 1024, 150),
+    against('fsync-in-turn', 1024, 150),
   ]
 }

@@ -1,23 +1,35 @@
 import test from 'ava'
-import { readSettings, SUITE_NAMES } from '../../bench/settings.js'
+import { readSettings } from '../../bench/settings.js'
+import { SUITE_NAMES } from '../../bench/suites/suite-names.js'
 
 test('without flags a selection runs, quickly, and with --full everything', (t) => {
   const settings = readSettings([])
-  t.deepEqual(settings?.only, ['throughput', 'figures-cost', 'open-time', 'recovery'])
+  t.deepEqual(settings?.only, ['throughput', 'append-many', 'recovery', 'growth'])
   t.deepEqual(readSettings(['--full'])?.only, SUITE_NAMES)
   t.deepEqual(settings?.concurrency, [1, 64, 1024])
 })
 
 test('flags are taken', (t) => {
   const args = ['--only', 'recovery,throughput', '--concurrency', '2,3', '--seconds', '0.25', '--rounds', '4']
-  t.like(readSettings([...args, '--json', 'out.json']), {
+  t.like(readSettings([...args, '--json', 'out.json', '--html', 'out.html', '--docs', '--log', 'access.log']), {
     only: ['recovery', 'throughput'],
     concurrency: [2, 3],
     seconds: 0.25,
     rounds: 4,
     json: 'out.json',
+    html: 'out.html',
+    docs: true,
+    log: 'access.log',
   })
   t.is(readSettings(['--help']), undefined)
+})
+
+test('drivers that are asked for are measured at every concurrency', (t) => {
+  t.true((readSettings(['--full'])?.slowerDrivers.length ?? 0) > 0)
+  t.like(readSettings(['--full', '--drivers', 'sluice,postgresql']), {
+    drivers: ['sluice', 'postgresql'],
+    slowerDrivers: [],
+  })
 })
 
 test('--full takes longer, and single flags still win', (t) => {
@@ -30,6 +42,7 @@ for (const [args, message] of [
   [['--only', 'nothing'], /no suite nothing/],
   [['--drivers', 'sluice,nobody'], /no driver nobody/],
   [['--concurrency', '0'], /--concurrency must be a positive number, not 0/],
+  [['--records', '10,-1'], /--records must be a positive number, not -1/],
   [['--rounds', '1.5'], /--rounds must be whole, not 1.5/],
   [['--seconds', 'long'], /--seconds must be a positive number, not long/],
   [['--fast'], /--fast/],

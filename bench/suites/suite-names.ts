@@ -1,0 +1,17 @@
+/** Every part of the benchmark, in the order in which it runs and is told. */
+export const SUITE_NAMES = [
+  'throughput',
+  'sizes',
+  'append-many',
+  'large-records',
+  'replay',
+  'open-loop',
+  'flush-policies',
+  'tuning',
+  'reading',
+  'recovery',
+  'growth',
+  'figures-cost',
+] as const
+
+export type SuiteName = (typeof SUITE_NAMES)[number]

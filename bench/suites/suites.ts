@@ -1,0 +1,61 @@
+import { appendMany } from './append-many.js'
+import { figuresCost } from './figures-cost.js'
+import { flushPolicies } from './flush-policies.js'
+import { growth } from './growth.js'
+import { largeRecords } from './large-records.js'
+import { openLoop } from './open-loop.js'
+import { reading } from './reading.js'
+import { recovery } from './recovery.js'
+import { replay } from './replay.js'
+import { sizes } from './sizes.js'
+import type { Figure, Suite } from './suite.js'
+import { SUITE_NAMES, type SuiteName } from './suite-names.js'
+import { throughput } from './throughput.js'
+import { tuning } from './tuning.js'
+
+export const SUITES = {
+  throughput,
+  sizes,
+  'append-many': appendMany,
+  'large-records': largeRecords,
+  replay,
+  'open-loop': openLoop,
+  'flush-policies': flushPolicies,
+  tuning,
+  reading,
+  recovery,
+  growth,
+  'figures-cost': figuresCost,
+} as const satisfies Readonly<Record<SuiteName, unknown>>
+
+/** The rows of one trial in each suite. */
+export type SuiteRows = {
+  readonly [Name in SuiteName]: (typeof SUITES)[Name] extends Suite<infer Row> ? Row[] : never
+}
+
+export function emptyRows(): SuiteRows {
+  return {
+    throughput: [],
+    sizes: [],
+    'append-many': [],
+    'large-records': [],
+    replay: [],
+    'open-loop': [],
+    'flush-policies': [],
+    tuning: [],
+    reading: [],
+    recovery: [],
+    growth: [],
+    'figures-cost': [],
+  }
+}
+
+/** A suite whose rows are known by their name only. */
+export function suiteNamed(name: SuiteName): Suite<object> {
+  // Rows are only ever given to the suite that made them.
+  return SUITES[name] as unknown as Suite<object>
+}
+
+export function figuresOf(rows: SuiteRows): readonly Figure[] {
+  return SUITE_NAMES.flatMap((name) => suiteNamed(name).figures(rows[name]))
+}
