@@ -73,7 +73,6 @@ export class Coordinator {
   readonly #endTurn = (): void => {
     this.#turnEnds = undefined
     this.#handOver()
-    this.#ring.markTurn(false)
     if (this.#unannouncedBytes > 0) this.#announce()
   }
 
@@ -255,9 +254,7 @@ export class Coordinator {
   #note(frame: PendingFrame, settle: Settle): void {
     this.#pendingAppends++
     frame.add(settle)
-    if (this.#turnEnds !== undefined) return
-    this.#turnEnds = setImmediate(this.#endTurn)
-    this.#ring.markTurn(true)
+    this.#turnEnds ??= setImmediate(this.#endTurn)
   }
 
   /** Closes the open frame, and makes it the writer's. */

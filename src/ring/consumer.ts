@@ -38,11 +38,6 @@ export class RingConsumer {
     return Atomics.load(this.#words, layout.CLOSE) === 1
   }
 
-  /** Whether the turn of the event loop that brings appends now has not ended: more may be there in a moment. */
-  get turnUnderWay(): boolean {
-    return Atomics.load(this.#words, layout.TURN) === 1
-  }
-
   /** Where the frame `index` places behind the oldest one not taken begins; `index` is below {@link available}. */
   placeOf(index: number): number {
     const place = this.#places[(this.#taken + index) & (this.#places.length - 1)]

@@ -7,7 +7,6 @@
  *     1  PUBLISHED   coordinator: frames handed over so far
  *     2  CLOSE       coordinator: 1 once the log is closing
  *     3  TRIMS       coordinator: trims asked for so far
- *     4  TURN        coordinator: 1 while more frames of the same turn of its event loop are likely to come
  *    16  TAKEN       writer: frames that it has begun to commit
  *    17  REPORTS     writer: reports posted so far
  *    18  NOTIFIED    1 while a message about reports is on its way; either side, by exchange
@@ -24,7 +23,6 @@ export const SIGNAL = 0
 export const PUBLISHED = 1
 export const CLOSE = 2
 export const TRIMS = 3
-export const TURN = 4
 export const TAKEN = 16
 export const REPORTS = 17
 export const NOTIFIED = 18

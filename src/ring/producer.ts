@@ -107,11 +107,6 @@ export class RingProducer {
     Atomics.store(this.#words, layout.CLOSE, 1)
   }
 
-  /** Says that a turn of the event loop has brought an append, and may bring more; or that it has ended. */
-  markTurn(underWay: boolean): void {
-    Atomics.store(this.#words, layout.TURN, underWay ? 1 : 0)
-  }
-
   /** Wakes the writer if it waits. Returns whether no task runs: the caller then has to start one. */
   signal(): boolean {
     Atomics.add(this.#words, layout.SIGNAL, 1)

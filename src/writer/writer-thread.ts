@@ -38,8 +38,6 @@ const LINGER_MS = 5
 const LINGER_IN_BACKGROUND_MS = 1
 /** So long the main thread takes, as a rule, to hear of a commit and to hand over what comes next. */
 const NEWS_WAIT_MS = 0.1
-/** A turn that takes longer is not waited for: the disk would idle for longer than the second sync takes. */
-const TURN_WAIT_MS = 0.1
 
 /** Answers the committer's tasks, in a thread of its own. */
 export class WriterThread {
@@ -47,7 +45,8 @@ export class WriterThread {
   #epoch: string | undefined
   #ring: RingConsumer | undefined
   #writer: Writer | undefined
-  readonly #waits = new Waits()
+  /** For news after a commit: the main thread settles it, and those who are told append again. */
+  readonly #wait = new BusyWait(availableParallelism() > 1 ? NEWS_WAIT_MS : 0)
 
   constructor(fileSystem: FileSystem) {
     this.#fileSystem = fileSystem
@@ -57,7 +56,7 @@ export class WriterThread {
     if (task.kind === 'open') return this.#open(task)
     const { ring, writer } = { ring: this.#ring, writer: this.#writer }
     if (task.epoch !== this.#epoch || ring === undefined || writer === undefined) return { kind: 'unknown-epoch' }
-    await run(ring, writer, this.#waits)
+    await run(ring, writer, this.#wait)
     return { kind: 'ended' }
   }
 
@@ -80,21 +79,12 @@ export class WriterThread {
   }
 }
 
-/** What the thread waits for without sleeping, for a moment. */
-class Waits {
-  /** For news, after a commit: the main thread is settling it, and those who are told append again. */
-  readonly news = new BusyWait(availableParallelism() > 1 ? NEWS_WAIT_MS : 0)
-  /** For the rest of a turn that has handed over a part: one sync for all of it, not one for each part. */
-  readonly turn = new BusyWait(availableParallelism() > 1 ? TURN_WAIT_MS : 0)
-}
-
 /** One busy period: batch after batch until there has been nothing to do for a while. */
-async function run(ring: RingConsumer, writer: Writer, waits: Waits): Promise<void> {
+async function run(ring: RingConsumer, writer: Writer, wait: BusyWait): Promise<void> {
   writer.resume()
   for (;;) {
     // Read before looking for work, so that what comes in between ends the wait below at once.
     const signalCount = ring.signalCount
-    if (ring.available > 0 && ring.turnUnderWay) waits.turn.until(() => !ring.turnUnderWay)
     const step = writer.step()
     if (writer.backgroundBusy) await eventLoopTurn()
     if (step === 0) continue
@@ -102,13 +92,14 @@ async function run(ring: RingConsumer, writer: Writer, waits: Waits): Promise<vo
     if (step === 'closing') return writer.finish()
     const lingering = step === Number.POSITIVE_INFINITY
     const longestMs = writer.backgroundBusy ? LINGER_IN_BACKGROUND_MS : lingering ? LINGER_MS : step
-    const news = waitForNews(ring, waits.news, signalCount, Math.min(step, longestMs))
+    const news = waitForNews(ring, wait, signalCount, Math.min(step, longestMs))
     if (!news && lingering && !writer.backgroundBusy && ring.goIdle(signalCount)) return
   }
 }
 
 function waitForNews(ring: RingConsumer, wait: BusyWait, signalCount: number, milliseconds: number): boolean {
-  if (wait.until(() => ring.signalCount !== signalCount)) return true
+  // Something else is due before that, where there is less time.
+  if (milliseconds >= NEWS_WAIT_MS && wait.until(() => ring.signalCount !== signalCount)) return true
   const sleepsAtMs = performance.now()
   const news = ring.waitForSignal(signalCount, milliseconds)
   if (news) wait.noteSleep(performance.now() - sleepsAtMs)
