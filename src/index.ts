@@ -15,7 +15,7 @@ export type {
   LogStatus,
   ReadOptions,
 } from './log/contract.js'
-export { openLogReader } from './log/log-reader.js'
+export { type LogReaderOptions, openLogReader } from './log/log-reader.js'
 export {
   inspectLog,
   type MaintenanceOptions,

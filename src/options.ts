@@ -128,6 +128,21 @@ const OPTION_NAMES = [
   'fileSystem',
 ]
 
+const FILE_SYSTEM_METHODS = [
+  ...['openSync', 'closeSync', 'readSync', 'writeSync', 'datasyncSync', 'truncateSync', 'sizeSync', 'listSync'],
+  ...[
+    'makeDirectorySync',
+    'renameSync',
+    'removeSync',
+    'syncDirectorySync',
+    'open',
+    'list',
+    'write',
+    'datasync',
+    'claim',
+  ],
+]
+
 /** Whether a durable acknowledgement could wait for ever under this policy. */
 export function neverSyncsByItself(flush: FlushPolicy): boolean {
   return flush.kind === 'never' || (flush.kind === 'count' && flush.everyMs === undefined)
@@ -135,7 +150,7 @@ export function neverSyncsByItself(flush: FlushPolicy): boolean {
 
 /**
  * Checks options and fills in the defaults. Throws `SLUICE_INVALID_OPTION`, naming the option and the value that it
- * refuses. `fileSystem` is only checked to be an object, and not to stand beside `workerUrl`.
+ * refuses. `fileSystem` is only checked to have the methods of one, and not to stand beside `workerUrl`.
  */
 export function resolveTuning(options: LogTuning & { readonly fileSystem?: object } = {}): ResolvedTuning {
   const given = plainObject('options', options)
@@ -160,9 +175,7 @@ export function resolveTuning(options: LogTuning & { readonly fileSystem?: objec
   const workerUrl = fileUrl('workerUrl', given['workerUrl'])
   const fileSystem = given['fileSystem']
   if (fileSystem !== undefined) {
-    if (typeof fileSystem !== 'object' || fileSystem === null) {
-      refuse(`fileSystem must be a FileSystem, not ${shown(fileSystem)}`)
-    }
+    checkFileSystem(fileSystem)
     if (workerUrl !== undefined) {
       refuse('workerUrl is impossible beside fileSystem: over another file system the writer runs in this thread')
     }
@@ -179,6 +192,12 @@ export function resolveTuning(options: LogTuning & { readonly fileSystem?: objec
     maxWaiting: integer('maxWaiting', given['maxWaiting'], 0, 1_048_576, 16_384),
     workerUrl,
   }
+}
+
+function checkFileSystem(value: unknown): void {
+  if (typeof value !== 'object' || value === null) refuse(`fileSystem must be a FileSystem, not ${shown(value)}`)
+  const missing = FILE_SYSTEM_METHODS.find((name) => typeof Reflect.get(value, name) !== 'function')
+  if (missing !== undefined) refuse(`fileSystem must be a FileSystem: it has no method ${missing}`)
 }
 
 function batchBounds(value: unknown, flush: FlushPolicy, maxPendingBytes: number): ResolvedTuning['batch'] {

@@ -222,7 +222,12 @@ test('workerUrl is a URL, and fileSystem an object; together they are impossible
   t.is(refusal({ fileSystem: new SimulatedFileSystem() }), undefined)
   t.is(refusal({ fileSystem: null }), 'fileSystem must be a FileSystem, not null')
   t.is(refusal({ fileSystem: '/tmp' }), 'fileSystem must be a FileSystem, not "/tmp"')
-  t.regex(refusal({ fileSystem: {}, workerUrl }) ?? '', /^workerUrl is impossible beside fileSystem/)
+  t.is(refusal({ fileSystem: { openSync: 7 } }), 'fileSystem must be a FileSystem: it has no method openSync')
+  t.is(refusal({ fileSystem: {} }), 'fileSystem must be a FileSystem: it has no method openSync')
+  t.regex(
+    refusal({ fileSystem: new SimulatedFileSystem(), workerUrl }) ?? '',
+    /^workerUrl is impossible beside fileSystem/,
+  )
 })
 
 test('openLog refuses options, and a directory, before it does anything', (t) => {

@@ -17,7 +17,15 @@ export function repairLines(report: RepairReport): string[] {
     ...changes.map((change) => changeText(change, dryRun)),
     ...(losses.length === 0 ? ['no record is lost'] : losses),
     `${dryRun ? 'would be left' : 'left'}: ${left}`,
+    ...unproved(changes, lastLsn),
   ]
+}
+
+/** Records that nothing proves to be durable: opening the log writes them again, and makes them so. */
+function unproved(changes: readonly RepairChange[], lastLsn: number): string[] {
+  const marked = changes.find((change) => change.kind === 'marked')
+  if (marked === undefined || marked.durableLsn >= lastLsn) return []
+  return [`records above LSN ${marked.durableLsn} can be read once the log has been opened for writing`]
 }
 
 function changeText(change: RepairChange, dryRun: boolean): string {

@@ -10,6 +10,8 @@ const FAST_FROM_BYTES = 256
  */
 export function copyBytes(source: Uint8Array, at: number, length: number, target: Buffer, to: number): void {
   const bytes = at === 0 && length === source.length ? source : source.subarray(at, at + length)
+  // Fewer would be repeated by `fill`, until there are as many.
+  if (bytes.length !== length) throw new RangeError(`${length} bytes were to be copied, and there are ${bytes.length}`)
   if (length < FAST_FROM_BYTES) target.set(bytes, to)
   else target.fill(bytes, to, to + length)
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { SluiceError, shown } from '../errors.js'
 import type { AckLevel } from '../options.js'
 import type { AppendOptions } from './contract.js'
@@ -13,7 +14,7 @@ export function dataBytes(data: unknown, maxRecordBytes: number): number {
       )
     }
     bytes = Buffer.byteLength(data)
-  } else if (data instanceof Uint8Array) {
+  } else if (types.isUint8Array(data)) {
     bytes = data.byteLength
   } else {
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data must be a Uint8Array or a string, not ${shown(data)}`)
@@ -35,7 +36,8 @@ export function appendOptions(
   durableIsPossible: boolean,
 ): { ack: AckLevel; signal: AbortSignal | undefined } {
   if (options === undefined) return { ack: defaultAck, signal: undefined }
-  if (typeof options !== 'object' || options === null) refuse(`options must be an object, not ${shown(options)}`)
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    refuse(`options must be an object, not ${shown(options)}`)
   for (const name of Object.keys(options)) {
     if (name !== 'ack' && name !== 'signal') refuse(`there is no option ${name}; there are signal, ack`)
   }

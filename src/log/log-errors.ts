@@ -15,6 +15,11 @@ export function failedError(failure: SluiceError): SluiceError {
   return new SluiceError('SLUICE_FAILED', failure.message, { cause: failure.cause })
 }
 
+/** The same, for an append that waited for room until then. */
+export function failedWaitingError(failure: SluiceError): SluiceError {
+  return new SluiceError('SLUICE_FAILED', failure.message, { cause: failure.cause, outcome: 'not-written' })
+}
+
 /** Why the log latches itself. The records that were written and not synced may have been acknowledged as written. */
 export function latchError(cause: Error, durableLsn: number, writtenLsn: number): SluiceError {
   const message = `the log has failed, and must be closed and opened again: ${cause.message}`

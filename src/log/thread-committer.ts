@@ -68,7 +68,8 @@ export class ThreadCommitter implements Committer {
       port: port2,
     }
     const result = await this.#runOnce(task, port2)
-    if (result?.kind === 'opened') return result.recovered
+    // It may be anybody's entry, whatever the type says.
+    if (result?.kind === 'opened' && typeof result.recovered === 'object') return result.recovered
     if (result?.kind === 'open-failed') throw fromErrorRecord(result.error)
     throw new SluiceError('SLUICE_IO', `the file at ${this.#workerUrl} is no entry of a writer thread`)
   }

@@ -211,6 +211,12 @@ class Repair {
       const { head, markedOffset } = marked
       return { durableLsn: mark.durableLsn, segmentFirstLsn: head.firstLsn, endOffset: markedOffset }
     }
+    // A segment gets its name only once the one before it is sealed and synced.
+    const before = left.at(-2)
+    if (before?.scan !== undefined) {
+      const { nextLsn, endOffset } = before.scan
+      return { durableLsn: nextLsn - 1, segmentFirstLsn: before.head.firstLsn, endOffset }
+    }
     return { durableLsn: prefix.firstLsn - 1, segmentFirstLsn: 0, endOffset: 0 }
   }
 }

@@ -7,7 +7,7 @@ import type { RingMemory } from '../ring/layout.js'
 import { ReportSender } from '../ring/report-channel.js'
 import type { RecoveredLog } from '../segment/recovered-log.js'
 import { recover } from '../segment/recovery.js'
-import { BusyWait } from './busy-wait.js'
+import { NewsWait } from './news-wait.js'
 import { Writer } from './writer.js'
 import type { WriterOptions } from './writer-options.js'
 
@@ -37,7 +37,7 @@ const LINGER_MS = 5
 /** How long it waits at most while background calls need this thread's event loop. */
 const LINGER_IN_BACKGROUND_MS = 1
 /** So long the main thread takes, as a rule, to hear of a commit and to hand over what comes next. */
-const NEWS_WAIT_MS = 0.1
+const LOOK_FOR_NEWS_MS = 0.1
 
 /** Answers the committer's tasks, in a thread of its own. */
 export class WriterThread {
@@ -45,8 +45,7 @@ export class WriterThread {
   #epoch: string | undefined
   #ring: RingConsumer | undefined
   #writer: Writer | undefined
-  /** For news after a commit: the main thread settles it, and those who are told append again. */
-  readonly #wait = new BusyWait(availableParallelism() > 1 ? NEWS_WAIT_MS : 0)
+  #news: NewsWait | undefined
 
   constructor(fileSystem: FileSystem) {
     this.#fileSystem = fileSystem
@@ -54,9 +53,11 @@ export class WriterThread {
 
   async handle(task: WriterTask): Promise<WriterTaskResult> {
     if (task.kind === 'open') return this.#open(task)
-    const { ring, writer } = { ring: this.#ring, writer: this.#writer }
-    if (task.epoch !== this.#epoch || ring === undefined || writer === undefined) return { kind: 'unknown-epoch' }
-    await run(ring, writer, this.#wait)
+    const { ring, writer, news } = { ring: this.#ring, writer: this.#writer, news: this.#news }
+    if (task.epoch !== this.#epoch || ring === undefined || writer === undefined || news === undefined) {
+      return { kind: 'unknown-epoch' }
+    }
+    await run(ring, writer, news)
     return { kind: 'ended' }
   }
 
@@ -66,6 +67,7 @@ export class WriterThread {
       const { port } = task
       const reports = new ReportSender(task.memory, () => port.postMessage(undefined))
       this.#ring = new RingConsumer(task.memory)
+      this.#news = new NewsWait(this.#ring, availableParallelism() > 1 ? LOOK_FOR_NEWS_MS : 0)
       this.#writer = Writer.open(this.#fileSystem, task.options, recovered, this.#ring, (report) =>
         reports.send(report),
       )
@@ -80,7 +82,7 @@ export class WriterThread {
 }
 
 /** One busy period: batch after batch until there has been nothing to do for a while. */
-async function run(ring: RingConsumer, writer: Writer, wait: BusyWait): Promise<void> {
+async function run(ring: RingConsumer, writer: Writer, news: NewsWait): Promise<void> {
   writer.resume()
   for (;;) {
     // Read before looking for work, so that what comes in between ends the wait below at once.
@@ -92,18 +94,9 @@ async function run(ring: RingConsumer, writer: Writer, wait: BusyWait): Promise<
     if (step === 'closing') return writer.finish()
     const lingering = step === Number.POSITIVE_INFINITY
     const longestMs = writer.backgroundBusy ? LINGER_IN_BACKGROUND_MS : lingering ? LINGER_MS : step
-    const news = waitForNews(ring, wait, signalCount, Math.min(step, longestMs))
-    if (!news && lingering && !writer.backgroundBusy && ring.goIdle(signalCount)) return
+    const hasNews = news.wait(signalCount, Math.min(step, longestMs))
+    if (!hasNews && lingering && !writer.backgroundBusy && ring.goIdle(signalCount)) return
   }
-}
-
-function waitForNews(ring: RingConsumer, wait: BusyWait, signalCount: number, milliseconds: number): boolean {
-  // Something else is due before that, where there is less time.
-  if (milliseconds >= NEWS_WAIT_MS && wait.until(() => ring.signalCount !== signalCount)) return true
-  const sleepsAtMs = performance.now()
-  const news = ring.waitForSignal(signalCount, milliseconds)
-  if (news) wait.noteSleep(performance.now() - sleepsAtMs)
-  return news
 }
 
 function eventLoopTurn(): Promise<void> {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
@@ -98,7 +99,7 @@ export class Browser {
       await ended
     }
     // Its other processes notice a little later.
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 })
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 })
   }
 
   #send(method: string, params: object = {}): Promise<Answer> {

@@ -32,3 +32,11 @@ test('a Uint8Array that is a part of its memory is copied from where it begins',
   copyBytes(part, 0, part.length, target, 0)
   t.true(target.equals(memory.subarray(100, 600)))
 })
+
+test('more bytes than there are is an error, and nothing is copied', (t) => {
+  const target = Buffer.alloc(2000)
+  for (const length of [11, 1000]) {
+    t.throws(() => copyBytes(Buffer.alloc(20, 1), 10, length, target, 0), { instanceOf: RangeError })
+  }
+  t.true(target.every((byte) => byte === 0))
+})

@@ -42,6 +42,8 @@ const NO_DATA: readonly (readonly [unknown, RegExp])[] = [
   [new DataView(new ArrayBuffer(8)), /an object of DataView/],
   [new Uint16Array(4), /an object of Uint16Array/],
   [Object.create(null), /an object of no class/],
+  [Object.create(Uint8Array.prototype), /data must be a Uint8Array/],
+  [new Proxy(new Uint8Array(3), {}), /data must be a Uint8Array/],
   [() => 'data', /a function/],
   ['lone \uD800 surrogate', /lone surrogate/],
   ['\uDC00', /lone surrogate/],

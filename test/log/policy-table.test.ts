@@ -221,6 +221,26 @@ const OBSERVERS: Readonly<Record<Situation, Observer>> = {
   writeFull: async (open) => failedWrite(await open(), 'ENOSPC', false),
   writeQuota: async (open) => failedWrite(await open(), 'EDQUOT', false),
   behindFull: async (open, cell) => failedWrite(await open(single(cell)), 'ENOSPC', true),
+  async waitsAsWriteFails(open) {
+    const trial = await open(SMALL)
+    trial.fileSystem.inject({ call: 'writeSync', path: SEGMENT, error: 'EIO' })
+    const accepted = trial.fill()
+    const late = trial.late()
+    const outcome = await trial.refusal(late)
+    await Promise.allSettled(accepted)
+    return outcome
+  },
+  async waitsAsDiskFills(open) {
+    const trial = await open(SMALL)
+    trial.fileSystem.inject({ call: 'writeSync', path: SEGMENT, error: 'ENOSPC' })
+    const accepted = trial.fill()
+    const late = watch(trial.late())
+    await trial.elapse()
+    await trial.elapse()
+    const outcomes = await Promise.allSettled(accepted)
+    const freed = outcomes.every(({ status }) => status === 'rejected') ? 2 : Number.NaN
+    return late.settled?.kind === 'resolved' && late.settled.value === freed ? 'waits' : `${late.settled?.kind}`
+  },
   async afterFailure(open) {
     const trial = await open()
     await failedWrite(trial, 'EIO', false)

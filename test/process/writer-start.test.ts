@@ -22,6 +22,7 @@ const BAD_ENTRIES: readonly (readonly [string, string | undefined])[] = [
   ['throws when it is called', 'export default () => { throw new Error("not today") }'],
   ['exits when it is called', 'export default () => process.exit(0)'],
   ['answers with nonsense', 'export default () => ({ kind: "ready" })'],
+  ['says that it has opened a log, and which it does not', 'export default () => ({ kind: "opened" })'],
   ['answers with nothing', 'export default () => {}'],
 ]
 

@@ -243,3 +243,12 @@ function markOf({ mark }: BuiltLog): NonNullable<BuiltLog['mark']> {
   if (mark === undefined) throw new RangeError('the log is built with a mark')
   return mark
 }
+
+test('after a repair that found another log’s mark file, readers have all that sealed segments prove to be durable', (t) => {
+  const { fs, report } = repaired(t, { ...THREE_SEGMENTS, mark: { logId: OTHER_ID } })
+  t.deepEqual(report.lost, [])
+  const { newest } = MarkFile.read(fs, DIRECTORY)
+  if (newest.kind !== 'valid') return t.fail(newest.kind)
+  t.like(newest.mark, { durableLsn: 6, segmentFirstLsn: 4 }, 'the third segment may not have been synced to its end')
+  t.true(report.changes.some((change) => change.kind === 'marked' && change.durableLsn === 6))
+})

@@ -44,6 +44,7 @@ export const OUTCOMES = {
   'not written': '`SLUICE_COMMIT_FAILED`, not written',
   'disk full': '`SLUICE_DISK_FULL`, not written; its LSN is free again',
   failed: '`SLUICE_FAILED`',
+  'failed waiting': '`SLUICE_FAILED`, not written',
   closed: '`SLUICE_CLOSED`',
 } as const
 
@@ -103,6 +104,11 @@ export const POLICY_TABLE = {
   writeFull: { situation: 'its write finds the disk full (`ENOSPC`)', ...both('disk full') },
   writeQuota: { situation: 'its write finds the quota full (`EDQUOT`)', ...both('disk full') },
   behindFull: { situation: 'it is queued behind a write that finds the disk full', ...both('disk full') },
+  waitsAsWriteFails: { situation: 'it waits for room behind a write that fails', ...both('failed waiting') },
+  waitsAsDiskFills: {
+    situation: 'it waits for room behind a write that finds the disk full',
+    ...both('waits'),
+  },
   afterFailure: { situation: 'the log has failed before', ...both('failed') },
   afterClose: { situation: '`close()` was called before', ...both('closed') },
 } as const satisfies Readonly<Record<string, PolicyRow>>

@@ -105,7 +105,7 @@ export function refusalOf(error: unknown): Outcome | string {
   if (!(error instanceof SluiceError)) return String(error)
   const { code, outcome } = error
   if (code === 'SLUICE_CLOSED') return 'closed'
-  if (code === 'SLUICE_FAILED') return 'failed'
+  if (code === 'SLUICE_FAILED') return outcome === 'not-written' ? 'failed waiting' : 'failed'
   if (code === 'SLUICE_QUEUE_FULL' && outcome === 'not-written') return 'queue full'
   if (code === 'SLUICE_DISK_FULL' && outcome === 'not-written') return 'disk full'
   if (code === 'SLUICE_COMMIT_FAILED') return outcome === 'not-written' ? 'not written' : 'indeterminate'
