@@ -4,9 +4,13 @@ import { join } from 'node:path'
 import test from 'ava'
 import { nodeFileSystem } from '../../src/fs/node-file-system.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
+import { testWith } from '../support/tools.js'
 
 // Only where there is direct access is anything written when a file is made.
-const testOnLinux = constants.O_DIRECT === undefined ? test.skip : test.serial
+const testOnLinux = testWith(
+  test.serial,
+  constants.O_DIRECT === undefined ? 'Node knows no direct access (O_DIRECT) here' : undefined,
+)
 
 testOnLinux(
   'a disk that is full when a file is made for direct access leaves none in the way of the next attempt',

@@ -9,6 +9,7 @@ import { recover } from '../../src/segment/recovery.js'
 import type { ThreadFault } from '../fixtures/failing-writer.js'
 import { within } from '../support/fixture-process.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
+import { testWith } from '../support/tools.js'
 
 /*
  * What faults-everywhere.test.ts tries at each call over the simulated file system, for a sample of calls with the real
@@ -69,7 +70,7 @@ async function work(directory: string, fault: ThreadFault): Promise<Outcome> {
   return { acknowledged, errors }
 }
 
-const linux = process.platform === 'linux' ? test.serial : test.serial.skip
+const linux = testWith(test.serial, process.platform === 'linux' ? undefined : 'only Linux has /proc')
 
 linux(
   'a call that fails in the writer thread leaves neither thread nor descriptor, and loses nothing (needs /proc)',

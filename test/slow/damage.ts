@@ -17,13 +17,19 @@ import { LARGE_SHAPE, type LogShape, SMALL_SHAPES } from '../support/damage/log-
 
 /*
  * Damages logs in every way that the quick tests only sample: `node dist/test/slow/damage.js [--seed S] [--seconds N]
- * [--combined]`. Rounds go on until the time is over; the first one takes every damage of every small log where there is
- * time for it. `--combined` tries nothing but two or three damages at once, repairs each log, and reads one in two.
+ * [--combined | --every-bit]`. Rounds go on until the time is over; the first one takes every damage of every small log where there is
+ * time for it. `--every-bit` has no end but that: it opens every small log with each bit of each header flipped, and with each
+ * file cut at each length, and says how many those are. `--combined` tries nothing but two or three damages at once, repairs each log, and reads one in two.
  */
 
 const OUTCOMES: readonly Outcome[] = ['harmless', 'torn', 'refused', 'found by verify']
 
-const OPTIONS = { seed: { type: 'string' }, seconds: { type: 'string' }, combined: { type: 'boolean' } } as const
+const OPTIONS = {
+  seed: { type: 'string' },
+  seconds: { type: 'string' },
+  combined: { type: 'boolean' },
+  'every-bit': { type: 'boolean' },
+} as const
 const { values } = parseArgs({ options: OPTIONS })
 const seed = Number(values.seed ?? process.env['SLUICE_SEED'] ?? randomInt(2 ** 32))
 const endMs = performance.now() + 1000 * Number(values.seconds ?? 600)
@@ -32,13 +38,31 @@ const tally: Tally = new Map()
 
 console.log(`seed ${seed}`)
 try {
-  for (let round = 1; !isOver(); round++) await tryRound(round)
+  if (values['every-bit']) await tryEveryBit()
+  else for (let round = 1; !isOver(); round++) await tryRound(round)
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
 }
 printTable()
 console.log(`seed ${seed}; ${process.exitCode === 1 ? 'A VIOLATION, SEE ABOVE' : 'no violation'}`)
+
+/** Every one of the damages of these kinds, in order; opening alone is judged. */
+async function tryEveryBit(): Promise<void> {
+  const kinds = {
+    'every bit of every header': headerBits,
+    'every file cut at every length': (shape: LogShape) => cuts(shape, 1),
+  }
+  for (const [what, damagesOf] of Object.entries(kinds)) {
+    let tried = 0
+    for (const shape of SMALL_SHAPES) {
+      const trials = [...alone(damagesOf(shape))]
+      await tryDamages(shape, trials, { repairOneIn: 0, readOneIn: 0 }, random, tally)
+      tried += trials.length
+    }
+    console.log(`${what} of ${SMALL_SHAPES.length} logs: ${tried} tried, which are all`)
+  }
+}
 
 /** Sources of damage by turns, so that a run that is cut short has tried something of each. */
 async function tryRound(round: number): Promise<void> {

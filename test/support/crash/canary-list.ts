@@ -22,6 +22,28 @@ const FAILED_DIRECTORY_SYNCS: Profile = {
 
 const TAKEN_OVER: Profile = { ...MIXED, name: 'taken over', weights: { append: 20, many: 4, turns: 4, takeover: 4 } }
 
+/** Records that are written, and not durable for a while, beside readers of every kind. */
+const DEFERRED_READS: Profile = {
+  ...MIXED,
+  name: 'deferred reads',
+  weights: { append: 20, many: 2, turns: 10, read: 8, flush: 2 },
+  options: [{ segmentBytes: 16 * 1024, maxPendingBytes: 64 * 1024, flush: { everyMs: 5 } }],
+}
+
+/** Lets readers in the log's process know what is written. */
+const WRITTEN_FOR_READERS: readonly Mutation[] = [
+  {
+    file: 'log/log.js',
+    text: 'get durableLsn() {',
+    becomes: 'get writtenLsn() { return this.#coordinator.writtenLsn; }\n    get durableLsn() {',
+  },
+  {
+    file: 'log/coordinator.js',
+    text: 'get durableLsn() {',
+    becomes: 'get writtenLsn() { return this.#writtenLsn; }\n    get durableLsn() {',
+  },
+]
+
 function canary(name: string, profile: Profile, ...mutations: Mutation[]): Canary {
   return { name, profile, mutations }
 }
@@ -144,6 +166,52 @@ export const CANARIES: readonly Canary[] = [
     text: 'this.#fileSystem.truncateSync(this.#fd, this.offset);\n        this.sync();',
     becomes: 'this.#fileSystem.truncateSync(this.#fd, this.offset);',
   }),
+  canary('acknowledge the appends of a frame from the last one on', MIXED, {
+    file: 'log/pending-frame.js',
+    text: 'let lsn = this.firstLsn;\n        for (const settle of settlers)\n            settle(lsn++);',
+    becomes:
+      'let lsn = this.firstLsn + settlers.length - 1; for (const settle of [...settlers].reverse()) settle(lsn--);',
+  }),
+  canary('close without making durable what was written', MIXED, {
+    file: WRITER,
+    text: 'this.#ring.closeRequested || this.#ring.flushTarget > this.#durableLsn',
+    becomes: 'this.#ring.flushTarget > this.#durableLsn',
+  }),
+  canary('put the records of an appendMany into two frames', MIXED, {
+    file: 'log/coordinator.js',
+    text: `for (const record of data)
+                this.#encoder.put(frame, record, lengthOf(record));`,
+    becomes: `let open = frame;
+            for (const [index, record] of data.entries()) {
+                if (index === 1) {
+                    open.add(() => {});
+                    this.#handOver();
+                    open = this.#encoder.begin(bodyBytes, ack) ?? open;
+                }
+                this.#encoder.put(open, record, lengthOf(record));
+            }
+            if (open !== frame) { this.#acceptedMany(open, (last) => settle(typeof last === 'number' ? last - 1 : last)); return; }`,
+  }),
+  canary('give by get what is only written', DEFERRED_READS, ...WRITTEN_FOR_READERS, {
+    file: 'log/record-reader.js',
+    text: 'const { durableLsn } = this.#view;',
+    becomes: 'const durableLsn = this.#view.writtenLsn ?? this.#view.durableLsn;',
+  }),
+  canary(
+    'give a follower what is only written',
+    DEFERRED_READS,
+    ...WRITTEN_FOR_READERS,
+    {
+      file: 'log/record-source.js',
+      text: 'return this.#lastLsn ?? this.#segments.view.durableLsn;',
+      becomes: 'return this.#lastLsn ?? this.#segments.view.writtenLsn ?? this.#segments.view.durableLsn;',
+    },
+    {
+      file: 'log/log.js',
+      text: 'this.#watch.advance(report.durableLsn);',
+      becomes: 'this.#watch.advance(report.writtenLsn);',
+    },
+  ),
   canary('write the tail page anew with other bytes', MIXED, {
     file: 'segment/page-writer.js',
     text: 'writeFully(this.#fileSystem, this.#fd, this.#stage, from, end - from, this.#begin + from);',

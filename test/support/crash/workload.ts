@@ -7,6 +7,7 @@ import type { SteppedClock } from '../stepped-clock.js'
 import { readAll } from './found-log.js'
 import { type Model, Violation } from './model.js'
 import { changes, type Operation, type Scenario } from './operation.js'
+import { followOn, getAround, type Surroundings } from './readings.js'
 import type { Subject } from './subject.js'
 
 /** More than this is never pending, so that no append has to wait for room, and its LSN is known at once. */
@@ -36,6 +37,7 @@ export class Workload {
   readonly #clock: SteppedClock
   readonly #watch: Watcher
   #log: Log | undefined
+  #followed: Log | undefined
   /** Of the process that lives now. */
   #pending = new Set<Promise<void>>()
   #pendingBytes = 0
@@ -112,7 +114,8 @@ export class Workload {
         this.#clock.advance(operation.ms)
         return
       case 'read':
-        return this.#read(log.read())
+        await this.#read(log.read())
+        return this.#readOtherwise(log)
       case 'peek':
         return this.#peek()
       case 'fill':
@@ -200,6 +203,20 @@ export class Workload {
       // A trim may be under way.
       if (!this.stopped && code !== 'SLUICE_TRIMMED') throw new Violation(`reading fails: ${String(error)}`)
     }
+  }
+
+  /** By `get`, and by one follower for each opening, which lives as long as the log. */
+  async #readOtherwise(log: Log): Promise<void> {
+    const around: Surroundings = {
+      model: this.model,
+      isAlive: () => this.#log === log,
+      isStopped: () => this.stopped,
+    }
+    if (this.#followed !== log) {
+      this.#followed = log
+      followOn(log, around).catch((error: unknown) => this.#violate(log, error))
+    }
+    if (this.#log === log && !this.stopped) await getAround(log, around)
   }
 
   /** As another process reads: by the mark file. */
