@@ -58,7 +58,7 @@ test('every suite measures, with the drivers that need nothing installed', async
   const [json, html, hgrm] = ['all.json', 'all.html', 'hgrm'].map((name) => join(outside, name))
   if (json === undefined || html === undefined || hgrm === undefined) return t.fail()
   const args = [
-    ...['--only', 'append-many,replay,open-loop,recovery,growth', '--drivers', 'sluice,device', '--records', '10000'],
+    ...['--only', 'append-many,replay,open-loop,recovery,growth', '--drivers', 'sluice,device', '--records', '1000'],
     ...['--rates', '1000', '--seconds', '0.1', '--warm-up', '0.1', '--rounds', '1', '--seed', '42'],
     ...['--json', json, '--html', html, '--hgrm', hgrm, '--directory', inside],
   ]

@@ -12,7 +12,7 @@ import { random } from '../support/random.js'
  */
 
 const STATES_MAX = 15_000
-const STATES_WITHOUT_FAULT = 300
+const STATES_WITHOUT_FAULT = 100
 
 const { seed } = random()
 

@@ -73,6 +73,11 @@ async function copyHolds(
   await log.close()
 }
 
+function markedLsn(directory: string): number {
+  const result = readMarkFile(readFileSync(join(directory, 'mark')))
+  return result.kind === 'valid' ? result.mark.durableLsn : 0
+}
+
 test('a segment that is caught in the middle of being written is found out, and copied again', async (t) => {
   const directory = temporaryDirectory(t)
   const copy = join(temporaryDirectory(t), 'copy')
@@ -80,6 +85,8 @@ test('a segment that is caught in the middle of being written is found out, and 
   const log = await openLog(directory)
   const texts = ['durable when the copy began', 'written while it was read', 'and one more']
   t.is(await log.append(texts[0] ?? ''), 1)
+  // The mark is noted once the append was told: at once, but nobody waits for it.
+  while (markedLsn(directory) < 1) await new Promise(setImmediate)
   copyFile('mark', directory, copy)
   const [segment = ''] = readdirSync(directory).filter(isSegment)
   const path = join(directory, segment)
