@@ -106,11 +106,21 @@ function runInside(asked: RunSettings): void {
     interrupt()
   })
   child.on('close', (code) => {
+    const left = loopDevicesOf(folder)
     rmSync(folder, { recursive: true, force: true })
-    if (interrupted) console.error('interrupted: nothing is left behind')
+    if (interrupted) console.error(`interrupted: ${left === '' ? 'nothing is left behind' : `left behind: ${left}`}`)
     process.exitCode = interrupted ? EXIT_INTERRUPTED : (code ?? 1)
     process.removeAllListeners()
   })
+}
+
+/** The loop devices that still lie on a file in this folder, as losetup tells of them. */
+function loopDevicesOf(folder: string): string {
+  const { stdout } = spawnSync('losetup', ['--list', '--noheadings', '--output', 'NAME,BACK-FILE'], {
+    encoding: 'utf8',
+  })
+  const lines = stdout.split('\n').filter((line) => line.includes(`${folder}/`))
+  return lines.map((line) => line.trim().replaceAll(/\s+/g, ' ')).join(', ')
 }
 
 function refuse(why: string): never {

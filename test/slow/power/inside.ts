@@ -101,7 +101,8 @@ function report(): void {
   for (const problem of problems) console.log(`  PROBLEM: ${problem}`)
   if (rows.length === 0) console.log('  nothing was tried')
   const fine = lost === 0 && problems.length === 0 && rows.length > 0
-  console.log(fine ? '\nNothing that was acknowledged was lost.' : '\nNot all is as promised.')
+  const untried = skipped.length === 0 ? '' : ` (${skipped.length} kinds of trial could not be made here: see above)`
+  console.log(fine ? `\nNothing that was acknowledged was lost${untried}.` : '\nNot all is as promised.')
   process.exitCode = fine ? 0 : 1
   if (existsSync(folder)) process.stdin.destroy()
 }
