@@ -128,7 +128,10 @@ export interface Log extends EventEmitter<LogEvents> {
    * Rejects with `SLUICE_CLOSED`, `SLUICE_FAILED`, `SLUICE_DISK_FULL`, `SLUICE_COMMIT_FAILED`.
    */
   flush(): Promise<number>
-  /** Resolves when there is room again, where an append has found none since there was; else at once. Rejects with `SLUICE_CLOSED` or `SLUICE_FAILED`. */
+  /**
+   * Resolves when there is room again, where an append has found none since there was; else at once.
+   * Rejects with `SLUICE_CLOSED` or `SLUICE_FAILED`.
+   */
   ready(): Promise<void>
   /**
    * The durable records from `from` to `to`, in LSN order. Throws `SLUICE_TRIMMED` where `from` lies below `firstLsn`, or

@@ -9,14 +9,7 @@ import type { RecoveredLog } from '../segment/recovered-log.js'
 import type { Committer } from './committer.js'
 import { FrameEncoder } from './frame-encoder.js'
 import { FrameQueue } from './frame-queue.js'
-import {
-  closedError,
-  commitFailedError,
-  diskFullError,
-  failedError,
-  failedWaitingError,
-  latchError,
-} from './log-errors.js'
+import { closedError, commitFailedError, diskFullError, failedError, latchError } from './log-errors.js'
 import type { PendingFrame, Settle } from './pending-frame.js'
 import { type Deferred, LsnRequests } from './requests.js'
 import { type UncopiedAppend, WaitingLine } from './waiting-line.js'
@@ -430,7 +423,7 @@ export class Coordinator {
     }
     open?.reject(commitFailedError(open.firstLsn, open.lastLsn, false, cause))
     this.#flushes.rejectAbove(0, (lsn) => commitFailedError(this.#durableLsn + 1, lsn, true, cause))
-    this.#line.rejectAll(failedWaitingError(failure))
+    this.#line.rejectAll(failedError(failure, { outcome: 'not-written' }))
     this.#readies.rejectAbove(-1, () => failedError(failure))
     this.#trims.rejectAbove(0, () => failedError(failure))
     this.#listener.failed(failure)

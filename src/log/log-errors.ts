@@ -10,14 +10,9 @@ export function closedError(): SluiceError {
   return new SluiceError('SLUICE_CLOSED', 'the log is closed')
 }
 
-/** The log has latched itself: `failure` is the error that it told then. */
-export function failedError(failure: SluiceError): SluiceError {
-  return new SluiceError('SLUICE_FAILED', failure.message, { cause: failure.cause })
-}
-
-/** The same, for an append that waited for room until then. */
-export function failedWaitingError(failure: SluiceError): SluiceError {
-  return new SluiceError('SLUICE_FAILED', failure.message, { cause: failure.cause, outcome: 'not-written' })
+/** The log has latched itself: `failure` is the error that it told then. An append that waited until then has an outcome. */
+export function failedError(failure: SluiceError, outcome: { readonly outcome?: 'not-written' } = {}): SluiceError {
+  return new SluiceError('SLUICE_FAILED', failure.message, { cause: failure.cause, ...outcome })
 }
 
 /** Why the log latches itself. The records that were written and not synced may have been acknowledged as written. */

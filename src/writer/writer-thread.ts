@@ -39,13 +39,18 @@ const LINGER_IN_BACKGROUND_MS = 1
 /** So long the main thread takes, as a rule, to hear of a commit and to hand over what comes next. */
 const LOOK_FOR_NEWS_MS = 0.1
 
+/** A writer, and what it waits with. */
+interface OpenedWriter {
+  readonly ring: RingConsumer
+  readonly writer: Writer
+  readonly news: NewsWait
+}
+
 /** Answers the committer's tasks, in a thread of its own. */
 export class WriterThread {
   readonly #fileSystem: FileSystem
   #epoch: string | undefined
-  #ring: RingConsumer | undefined
-  #writer: Writer | undefined
-  #news: NewsWait | undefined
+  #opened: OpenedWriter | undefined
 
   constructor(fileSystem: FileSystem) {
     this.#fileSystem = fileSystem
@@ -53,11 +58,8 @@ export class WriterThread {
 
   async handle(task: WriterTask): Promise<WriterTaskResult> {
     if (task.kind === 'open') return this.#open(task)
-    const { ring, writer, news } = { ring: this.#ring, writer: this.#writer, news: this.#news }
-    if (task.epoch !== this.#epoch || ring === undefined || writer === undefined || news === undefined) {
-      return { kind: 'unknown-epoch' }
-    }
-    await run(ring, writer, news)
+    if (task.epoch !== this.#epoch || this.#opened === undefined) return { kind: 'unknown-epoch' }
+    await run(this.#opened)
     return { kind: 'ended' }
   }
 
@@ -66,11 +68,9 @@ export class WriterThread {
       const recovered = recover(this.#fileSystem, task.options.directory)
       const { port } = task
       const reports = new ReportSender(task.memory, () => port.postMessage(undefined))
-      this.#ring = new RingConsumer(task.memory)
-      this.#news = new NewsWait(this.#ring, availableParallelism() > 1 ? LOOK_FOR_NEWS_MS : 0)
-      this.#writer = Writer.open(this.#fileSystem, task.options, recovered, this.#ring, (report) =>
-        reports.send(report),
-      )
+      const ring = new RingConsumer(task.memory)
+      const writer = Writer.open(this.#fileSystem, task.options, recovered, ring, (report) => reports.send(report))
+      this.#opened = { ring, writer, news: new NewsWait(ring, availableParallelism() > 1 ? LOOK_FOR_NEWS_MS : 0) }
       this.#epoch = task.epoch
       // Its messages must not keep the process alive: tasks that run do.
       port.unref()
@@ -82,7 +82,7 @@ export class WriterThread {
 }
 
 /** One busy period: batch after batch until there has been nothing to do for a while. */
-async function run(ring: RingConsumer, writer: Writer, news: NewsWait): Promise<void> {
+async function run({ ring, writer, news }: OpenedWriter): Promise<void> {
   writer.resume()
   for (;;) {
     // Read before looking for work, so that what comes in between ends the wait below at once.

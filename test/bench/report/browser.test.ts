@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { htmlPage } from '../../../bench/report/html-page.js'
 import { Browser, findBrowser } from '../browser.js'
 import { madeResults } from '../made-results.js'
@@ -41,20 +41,26 @@ const CROWDED = `[...document.querySelectorAll('[data-chart] svg')].flatMap((svg
 
 const program = findBrowser()
 
+/** A browser, and where the page lies that it is to open; where there is none, the test says so. */
+function openPage(t: ExecutionContext): { readonly browser: Browser; readonly url: string } | undefined {
+  if (program === undefined) {
+    t.log("SKIPPED: no browser is installed (Debian's package chromium)")
+    t.pass()
+    return undefined
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-page-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const file = join(directory, 'report.html')
+  writeFileSync(file, htmlPage(madeResults()))
+  return { browser: new Browser(program), url: pathToFileURL(file).href }
+}
+
 for (const colours of ['light', 'dark'] as const) {
   test.serial(`a browser shows every chart with all that was measured, in ${colours} colours`, async (t) => {
-    if (program === undefined) {
-      t.log("SKIPPED: no browser is installed (Debian's package chromium)")
-      t.pass()
-      return
-    }
-    const directory = mkdtempSync(join(tmpdir(), 'sluice-page-'))
-    t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-    const file = join(directory, 'report.html')
-    writeFileSync(file, htmlPage(madeResults()))
-    const browser = new Browser(program)
+    const page = openPage(t)
+    if (page === undefined) return
+    const { browser, url } = page
     try {
-      const url = pathToFileURL(file).href
       await browser.open(url, colours)
       const { wanted, shown } = (await browser.evaluate(SHOWN)) as { wanted: object; shown: object }
       t.deepEqual(shown, wanted)
@@ -75,18 +81,11 @@ for (const colours of ['light', 'dark'] as const) {
 }
 
 test.serial('a line shows its values when the keyboard reaches it', async (t) => {
-  if (program === undefined) {
-    t.log("SKIPPED: no browser is installed (Debian's package chromium)")
-    t.pass()
-    return
-  }
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-page-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const file = join(directory, 'report.html')
-  writeFileSync(file, htmlPage(madeResults()))
-  const browser = new Browser(program)
+  const page = openPage(t)
+  if (page === undefined) return
+  const { browser, url } = page
   try {
-    await browser.open(pathToFileURL(file).href)
+    await browser.open(url)
     const visibility = `getComputedStyle(document.querySelector('[data-series=sluice] .value')).visibility`
     t.is(await browser.evaluate(visibility), 'hidden')
     await browser.evaluate(`document.querySelector('[data-series=sluice]').focus()`)
