@@ -54,7 +54,9 @@ export interface SluiceErrorDetails {
   readonly lastLsn?: number
   /** The segment file concerned. */
   readonly segment?: string
-  /** The byte offset in that segment. */
+  /** The file concerned, where it is no segment. */
+  readonly file?: string
+  /** The byte offset in that segment or file. */
   readonly offset?: number
 }
 
@@ -75,6 +77,7 @@ export class SluiceError extends Error {
   declare readonly firstLsn?: number
   declare readonly lastLsn?: number
   declare readonly segment?: string
+  declare readonly file?: string
   declare readonly offset?: number
   /** The system's error number, where the cause had one. */
   declare readonly errno?: number
@@ -90,6 +93,7 @@ export class SluiceError extends Error {
     if (details.firstLsn !== undefined) this.firstLsn = details.firstLsn
     if (details.lastLsn !== undefined) this.lastLsn = details.lastLsn
     if (details.segment !== undefined) this.segment = details.segment
+    if (details.file !== undefined) this.file = details.file
     if (details.offset !== undefined) this.offset = details.offset
     const system = systemFields(details.cause)
     if (typeof system.errno === 'number') this.errno = system.errno
@@ -167,12 +171,13 @@ export function shown(value: unknown): string {
 }
 
 function detailsOf(error: SluiceError): Omit<SluiceErrorDetails, 'cause'> {
-  const { outcome, firstLsn, lastLsn, segment, offset } = error
+  const { outcome, firstLsn, lastLsn, segment, file, offset } = error
   return {
     ...(outcome === undefined ? {} : { outcome }),
     ...(firstLsn === undefined ? {} : { firstLsn }),
     ...(lastLsn === undefined ? {} : { lastLsn }),
     ...(segment === undefined ? {} : { segment }),
+    ...(file === undefined ? {} : { file }),
     ...(offset === undefined ? {} : { offset }),
   }
 }
