@@ -1,0 +1,170 @@
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import { SluiceError } from '../errors.js'
+import { openSnapshot, writeSnapshot } from '../snapshot/snapshot-file.js'
+import type { SnapshotFileSystem, SnapshotPlace } from '../snapshot/snapshot-place.js'
+import { type BackupName, backupName } from './backup-name.js'
+import type { Dump } from './dump.js'
+import type { Pace } from './pace.js'
+
+/*
+ * A snapshot of the state is a snapshot file (docs/FORMAT.md) whose first block is a JSON object that says what it is, and
+ * whose other blocks are JSON arrays of keys, versions and values in turn:
+ *
+ *     {"state":1,"lsn":42,"schema":1,"time":1700000000000,"created":1700000000001,"entries":2,"gzip":false}
+ *     ["key",17,value,"other",42,value]
+ *
+ * Where it says gzip, each of the other blocks is compressed for itself.
+ */
+
+/** The first block. */
+export interface SnapshotHead {
+  readonly lsn: number
+  readonly schema: number
+  /** The time of the last record in it: milliseconds since the epoch. */
+  readonly time: number
+  /** When it was made. */
+  readonly created: number
+  readonly entries: number
+  readonly gzip: boolean
+}
+
+/** An entry as it was found. */
+export type SnapshotEntry = (key: string, lsn: number, value: unknown) => void
+
+/** The form of what this describes: a higher one is a newer sluice's. */
+const FORM = 1
+
+const pack = promisify(gzip)
+const unpack = promisify(gunzip)
+
+/** Writes a dump into a snapshot; resolves to its bytes. Progress is told after each block. */
+export function writeStateSnapshot<V>(
+  place: SnapshotPlace,
+  head: SnapshotHead,
+  dump: Dump<V>,
+  pace: Pace,
+  signal: AbortSignal,
+  onProgress: () => void,
+): Promise<number> {
+  return writeSnapshot(place, blocks(), signal)
+
+  async function* blocks(): AsyncGenerator<Buffer> {
+    yield encodeHead(head)
+    for (;;) {
+      const texts = pace.slice(() => {
+        const entry = dump.next()
+        return entry && `${JSON.stringify(entry.slot.key)},${entry.lsn},${entry.text}`
+      })
+      if (texts.length === 0) return
+      yield Buffer.from(`[${texts.join(',')}]`)
+      onProgress()
+      await pace.pause()
+    }
+  }
+}
+
+/** The first block alone. Rejects with `SLUICE_CORRUPT`, `SLUICE_UNSUPPORTED_FORMAT`, `SLUICE_IO`. */
+export async function readSnapshotHead(place: SnapshotPlace): Promise<SnapshotHead> {
+  for await (const block of await blocksOf(place)) return decodeHead(place, block)
+  throw corrupt(place, 'has no block')
+}
+
+/**
+ * Reads a snapshot, an entry at a time. What it gives counts only once it resolves: before that, it may find damage. Rejects with
+ * `SLUICE_CORRUPT`, `SLUICE_UNSUPPORTED_FORMAT`, `SLUICE_IO`.
+ */
+export async function readStateSnapshot(place: SnapshotPlace, onEntry: SnapshotEntry): Promise<SnapshotHead> {
+  let head: SnapshotHead | undefined
+  let entries = 0
+  for await (const block of await blocksOf(place)) {
+    if (head === undefined) {
+      head = decodeHead(place, block)
+      continue
+    }
+    const fields = parsedFields(head.gzip ? await unpack(block).catch(() => undefined) : block)
+    if (fields === undefined) throw corrupt(place, 'has a block that is no list of entries')
+    for (let at = 0; at < fields.length; at += 3) {
+      const key = fields[at]
+      const lsn = fields[at + 1]
+      if (typeof key !== 'string' || typeof lsn !== 'number') throw corrupt(place, 'has an entry that is none')
+      onEntry(key, lsn, fields[at + 2])
+      entries++
+    }
+  }
+  if (head === undefined) throw corrupt(place, 'has no block')
+  if (entries !== head.entries) throw corrupt(place, `has ${entries} of ${head.entries} entries`)
+  return head
+}
+
+/** Makes a compressed copy of a snapshot, durable with its name; returns the name. The plain one stays. */
+export async function compressSnapshot(
+  fileSystem: SnapshotFileSystem,
+  directory: string,
+  backup: BackupName,
+  signal: AbortSignal,
+): Promise<string> {
+  const plain = { fileSystem, directory, name: backup.name }
+  const { name } = backupName(backup.lsn, backup.schema, true)
+  await writeSnapshot({ fileSystem, directory, name }, compressed(), signal)
+  return name
+
+  async function* compressed(): AsyncGenerator<Buffer> {
+    let isFirst = true
+    for await (const block of await blocksOf(plain)) {
+      yield isFirst ? encodeHead({ ...decodeHead(plain, block), gzip: true }) : await pack(block)
+      isFirst = false
+    }
+  }
+}
+
+async function blocksOf(place: SnapshotPlace): Promise<AsyncIterable<Buffer>> {
+  const blocks = await openSnapshot(place)
+  if (blocks === undefined)
+    throw new SluiceError('SLUICE_IO', `the snapshot ${place.name} is gone`, { file: place.name })
+  return blocks
+}
+
+function encodeHead(head: SnapshotHead): Buffer {
+  return Buffer.from(JSON.stringify({ state: FORM, ...head }))
+}
+
+function decodeHead(place: SnapshotPlace, block: Buffer): SnapshotHead {
+  const fields = parsedObject(block)
+  const form = fields['state']
+  if (typeof form === 'number' && form > FORM) {
+    const message = `the snapshot ${place.name} has form ${form}, written by a newer sluice`
+    throw new SluiceError('SLUICE_UNSUPPORTED_FORMAT', message, { file: place.name })
+  }
+  const { lsn, schema, time, created, entries, gzip: packed } = fields
+  const numbers = [lsn, schema, time, created, entries]
+  if (form !== FORM || typeof packed !== 'boolean' || !numbers.every(Number.isFinite)) {
+    throw corrupt(place, 'is no snapshot of a state')
+  }
+  // All of them were just found to be numbers.
+  const [lsnOf, schemaOf, timeOf, createdOf, entriesOf] = numbers as [number, number, number, number, number]
+  return { lsn: lsnOf, schema: schemaOf, time: timeOf, created: createdOf, entries: entriesOf, gzip: packed }
+}
+
+function parsedObject(block: Buffer): Record<string, unknown> {
+  const value = parsed(block)
+  // An object that is no array: each property is looked at as unknown.
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function parsedFields(block: Buffer | undefined): readonly unknown[] | undefined {
+  const value = block === undefined ? undefined : parsed(block)
+  return Array.isArray(value) && value.length % 3 === 0 ? value : undefined
+}
+
+function parsed(block: Buffer): unknown {
+  try {
+    return JSON.parse(block.toString())
+  } catch {
+    return undefined
+  }
+}
+
+function corrupt(place: SnapshotPlace, what: string): SluiceError {
+  return new SluiceError('SLUICE_CORRUPT', `the snapshot ${place.name} ${what}`, { file: place.name })
+}
