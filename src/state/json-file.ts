@@ -74,10 +74,13 @@ export class JsonFile<V> {
       async function* pieces(): AsyncGenerator<Buffer> {
         let before = '{\n  '
         for (;;) {
-          const texts = pace.slice(() => {
-            const entry = dump.next()
-            return entry && `${JSON.stringify(entry.slot.key)}: ${entry.text}`
-          })
+          const texts = pace.slice(
+            () => {
+              const entry = dump.next()
+              return entry && `${JSON.stringify(entry.slot.key)}: ${entry.text}`
+            },
+            ({ length }) => length,
+          )
           if (texts.length === 0) break
           yield Buffer.from(before + texts.join(',\n  '))
           before = ',\n  '

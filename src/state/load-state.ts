@@ -3,6 +3,7 @@ import type { Log } from '../log/contract.js'
 import type { BackupName } from './backup-name.js'
 import type { Backups } from './backups.js'
 import type { DamagedSnapshot } from './contract.js'
+import type { EntryContent } from './entry.js'
 import { Keyspace } from './keyspace.js'
 import { decodeStateRecord, type StateRecord } from './state-record.js'
 import { readStateSnapshot } from './state-snapshot.js'
@@ -42,9 +43,9 @@ export class LoadedState<V> {
     this.damaged = damaged
   }
 
-  put(key: string, lsn: number, content: { readonly value: unknown } | undefined, schema: number): void {
+  put(key: string, lsn: number, content: EntryContent<unknown> | undefined, schema: number): void {
     // What a store of V has written is a V again, once it is of this schema version.
-    this.keys.load(key, lsn, content as { readonly value: V } | undefined)
+    this.keys.load(key, lsn, content as EntryContent<V> | undefined)
     if (this.schemaVersion === undefined) return
     if (content !== undefined && schema < this.schemaVersion) this.versions.set(key, schema)
     else if (this.versions.size > 0) this.versions.delete(key)
@@ -120,8 +121,8 @@ async function fromSnapshot<V>(
     if (backup.lsn + 1 < source.firstLsn && backup.lsn !== toLsn) break
     const state = new LoadedState<V>(schemaVersion, damaged)
     try {
-      const head = await readStateSnapshot(backups.place(backup.name), (key, lsn, value) => {
-        state.put(key, lsn, { value }, backup.schema)
+      const head = await readStateSnapshot(backups.place(backup.name), (key, lsn, text) => {
+        state.put(key, lsn, text, backup.schema)
       })
       if (head.time > toTime) continue
       if (head.lsn !== backup.lsn || head.schema !== backup.schema) throw misnamed(backup)

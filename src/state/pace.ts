@@ -22,13 +22,13 @@ export class Pace {
   }
 
   /** A slice of what `next` gives, one piece at least; nothing where it gives none any more. */
-  slice(next: () => string | undefined): string[] {
+  slice<Piece>(next: () => Piece | undefined, lengthOf: (piece: Piece) => number): Piece[] {
     const began = performance.now()
-    const pieces: string[] = []
+    const pieces: Piece[] = []
     let characters = 0
     for (let piece = next(); piece !== undefined; piece = next()) {
       pieces.push(piece)
-      characters += piece.length
+      characters += lengthOf(piece)
       if (characters >= SLICE_CHARACTERS) break
       if (pieces.length % PIECES_A_LOOK === 0 && performance.now() - began >= SLICE_MS) break
     }

@@ -8,13 +8,20 @@ import type { Dump } from './dump.js'
 import type { Pace } from './pace.js'
 
 /*
- * A snapshot of the state is a snapshot file (docs/FORMAT.md) whose first block is a JSON object that says what it is, and
- * whose other blocks are JSON arrays of keys, versions and values in turn:
+ * A snapshot of the state is a snapshot file (docs/FORMAT.md) whose first block is a JSON object that says what it is:
  *
  *     {"state":1,"lsn":42,"schema":1,"time":1700000000000,"created":1700000000001,"entries":2,"gzip":false}
- *     ["key",17,value,"other",42,value]
  *
- * Where it says gzip, each of the other blocks is compressed for itself.
+ * In each other block there are, behind the length of the index in bytes, an index and the values that it speaks of, one behind the other:
+ *
+ *     0        4                                            4 + index bytes
+ *     ┌────────┬────────────────────────────────────────────┬──────────────────────┐
+ *     │ index  │ ["key",version,length,"key",version,…]     │ value value value …  │
+ *     │ bytes  │                                            │                      │
+ *     └────────┴────────────────────────────────────────────┴──────────────────────┘
+ *
+ * The lengths are those of the values as JSON, in UTF-16 code units: so opening need not parse the values, but takes the
+ * text of a block apart. Where the head says gzip, each of the other blocks is compressed for itself.
  */
 
 /** The first block. */
@@ -29,11 +36,13 @@ export interface SnapshotHead {
   readonly gzip: boolean
 }
 
-/** An entry as it was found. */
-export type SnapshotEntry = (key: string, lsn: number, value: unknown) => void
+/** An entry as it was found: its value as JSON. */
+export type SnapshotEntry = (key: string, lsn: number, text: string) => void
 
 /** The form of what this describes: a higher one is a newer sluice's. */
 const FORM = 1
+
+const INDEX_LENGTH_BYTES = 4
 
 const pack = promisify(gzip)
 const unpack = promisify(gunzip)
@@ -52,12 +61,15 @@ export function writeStateSnapshot<V>(
   async function* blocks(): AsyncGenerator<Buffer> {
     yield encodeHead(head)
     for (;;) {
-      const texts = pace.slice(() => {
-        const entry = dump.next()
-        return entry && `${JSON.stringify(entry.slot.key)},${entry.lsn},${entry.text}`
-      })
-      if (texts.length === 0) return
-      yield Buffer.from(`[${texts.join(',')}]`)
+      const slice = pace.slice(
+        () => {
+          const entry = dump.next()
+          return entry && { key: entry.slot.key, lsn: entry.lsn, text: entry.text }
+        },
+        ({ key, text }) => key.length + text.length,
+      )
+      if (slice.length === 0) return
+      yield encodeEntries(slice)
       onProgress()
       await pace.pause()
     }
@@ -82,15 +94,9 @@ export async function readStateSnapshot(place: SnapshotPlace, onEntry: SnapshotE
       head = decodeHead(place, block)
       continue
     }
-    const fields = parsedFields(head.gzip ? await unpack(block).catch(() => undefined) : block)
-    if (fields === undefined) throw corrupt(place, 'has a block that is no list of entries')
-    for (let at = 0; at < fields.length; at += 3) {
-      const key = fields[at]
-      const lsn = fields[at + 1]
-      if (typeof key !== 'string' || typeof lsn !== 'number') throw corrupt(place, 'has an entry that is none')
-      onEntry(key, lsn, fields[at + 2])
-      entries++
-    }
+    const found = decodeEntries(head.gzip ? await unpack(block).catch(() => undefined) : block, onEntry)
+    if (found === undefined) throw corrupt(place, 'has a block that is no list of entries')
+    entries += found
   }
   if (head === undefined) throw corrupt(place, 'has no block')
   if (entries !== head.entries) throw corrupt(place, `has ${entries} of ${head.entries} entries`)
@@ -152,9 +158,46 @@ function parsedObject(block: Buffer): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
-function parsedFields(block: Buffer | undefined): readonly unknown[] | undefined {
-  const value = block === undefined ? undefined : parsed(block)
-  return Array.isArray(value) && value.length % 3 === 0 ? value : undefined
+interface EntryText {
+  readonly key: string
+  readonly lsn: number
+  readonly text: string
+}
+
+function encodeEntries(entries: readonly EntryText[]): Buffer {
+  const index = JSON.stringify(entries.flatMap(({ key, lsn, text }) => [key, lsn, text.length]))
+  const texts = entries.map(({ text }) => text).join('')
+  const indexBytes = Buffer.byteLength(index)
+  const block = Buffer.allocUnsafe(INDEX_LENGTH_BYTES + indexBytes + Buffer.byteLength(texts))
+  block.writeUInt32LE(indexBytes, 0)
+  block.write(index, INDEX_LENGTH_BYTES)
+  block.write(texts, INDEX_LENGTH_BYTES + indexBytes)
+  return block
+}
+
+/**
+ * Gives the entries of a block; returns how many, `undefined` where it is none. A text is a part of that of its block, which stays in memory as
+ * long as one of its parts does: never more in all than the snapshot has.
+ */
+function decodeEntries(block: Buffer | undefined, onEntry: SnapshotEntry): number | undefined {
+  if (block === undefined || block.length < INDEX_LENGTH_BYTES) return undefined
+  const textsAt = INDEX_LENGTH_BYTES + block.readUInt32LE(0)
+  if (textsAt > block.length) return undefined
+  const index = parsed(block.subarray(INDEX_LENGTH_BYTES, textsAt))
+  if (!Array.isArray(index) || index.length % 3 !== 0) return undefined
+  const texts = block.toString('utf8', textsAt)
+  let from = 0
+  for (let at = 0; at < index.length; at += 3) {
+    const key: unknown = index[at]
+    const lsn: unknown = index[at + 1]
+    const length: unknown = index[at + 2]
+    if (typeof key !== 'string' || typeof lsn !== 'number' || typeof length !== 'number') return undefined
+    const to = from + length
+    if (!(to > from && to <= texts.length)) return undefined
+    onEntry(key, lsn, texts.slice(from, to))
+    from = to
+  }
+  return from === texts.length ? index.length / 3 : undefined
 }
 
 function parsed(block: Buffer): unknown {
