@@ -33,8 +33,10 @@ export type SluiceErrorCode =
   | 'SLUICE_INVALID_ARGUMENT'
   /** A system call failed outside a commit: while opening, reading or trimming. `cause` says which; nothing is lost. */
   | 'SLUICE_IO'
-  /** A conditional append found its condition broken. */
+  /** A conditional append found its condition broken: `position` says by which event, `itemIndex` by which query item. */
   | 'SLUICE_APPEND_CONDITION_FAILED'
+  /** Of the ids of an append only some are remembered, or their events were not appended together. */
+  | 'SLUICE_ID_CONFLICT'
 
 /**
  * What became of a record whose commit failed. `not-written`: it is not in the log, and will not be found by recovery.
@@ -56,6 +58,10 @@ export interface SluiceErrorDetails {
   readonly segment?: string
   /** The byte offset in that segment. */
   readonly offset?: number
+  /** The position of the event concerned. */
+  readonly position?: number
+  /** Which item of a query an event matched, counted from 0. */
+  readonly itemIndex?: number
 }
 
 interface SystemErrorFields {
@@ -76,6 +82,8 @@ export class SluiceError extends Error {
   declare readonly lastLsn?: number
   declare readonly segment?: string
   declare readonly offset?: number
+  declare readonly position?: number
+  declare readonly itemIndex?: number
   /** The system's error number, where the cause had one. */
   declare readonly errno?: number
   /** The system call that failed, where the cause named one. */
@@ -91,6 +99,8 @@ export class SluiceError extends Error {
     if (details.lastLsn !== undefined) this.lastLsn = details.lastLsn
     if (details.segment !== undefined) this.segment = details.segment
     if (details.offset !== undefined) this.offset = details.offset
+    if (details.position !== undefined) this.position = details.position
+    if (details.itemIndex !== undefined) this.itemIndex = details.itemIndex
     const system = systemFields(details.cause)
     if (typeof system.errno === 'number') this.errno = system.errno
     if (typeof system.syscall === 'string') this.syscall = system.syscall
@@ -167,13 +177,15 @@ export function shown(value: unknown): string {
 }
 
 function detailsOf(error: SluiceError): Omit<SluiceErrorDetails, 'cause'> {
-  const { outcome, firstLsn, lastLsn, segment, offset } = error
+  const { outcome, firstLsn, lastLsn, segment, offset, position, itemIndex } = error
   return {
     ...(outcome === undefined ? {} : { outcome }),
     ...(firstLsn === undefined ? {} : { firstLsn }),
     ...(lastLsn === undefined ? {} : { lastLsn }),
     ...(segment === undefined ? {} : { segment }),
     ...(offset === undefined ? {} : { offset }),
+    ...(position === undefined ? {} : { position }),
+    ...(itemIndex === undefined ? {} : { itemIndex }),
   }
 }
 
