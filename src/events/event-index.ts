@@ -56,6 +56,7 @@ export class EventIndex {
     return terms + this.#typeOf.bytes + this.#byType.bytes + this.#byTag.bytes + this.recent.bytes
   }
 
+  /** The number of the type of the event at a position. */
   typeOf(position: number): number {
     return this.#typeOf.at(position - 1)
   }

@@ -72,15 +72,65 @@ export class TermTable {
     return wide ? page.toString('utf16le', at, at + bytes) : page.toString('latin1', at, at + bytes)
   }
 
+  /**
+   * The strings from number `from` to before `to`, for {@link unpack}: their number, the lengths of all, the characters
+   * of all; numbers in 32 bits, little-endian.
+   */
+  pack(from: number, to: number): Buffer {
+    let bytes = 4 + 4 * (to - from)
+    for (let number = from; number < to; number++) bytes += bytesOf(this.#lengths.at(number))
+    const packed = Buffer.allocUnsafe(bytes)
+    packed.writeUInt32LE(to - from, 0)
+    let at = 4 + 4 * (to - from)
+    for (let number = from; number < to; number++) {
+      packed.writeUInt32LE(this.#lengths.at(number), 4 + 4 * (number - from))
+      const place = this.#placeOf(number)
+      at += place.page.copy(packed, at, place.at, place.at + place.bytes)
+    }
+    return packed
+  }
+
+  /** Takes up strings of {@link pack} that it does not have yet; `false` where they are not of that form. */
+  unpack(packed: Buffer): boolean {
+    if (packed.length < 4) return false
+    const count = packed.readUInt32LE(0)
+    let at = 4 + 4 * count
+    if (at > packed.length) return false
+    for (let index = 0; index < count; index++) {
+      const length = packed.readUInt32LE(4 + 4 * index)
+      const end = at + bytesOf(length)
+      if (end > packed.length) return false
+      const hash = this.#hashBytes(packed, at, end, length >= WIDE)
+      const number = this.size
+      const { page, start } = this.#room(end - at)
+      packed.copy(page, start, at, end)
+      this.#lengths.push(length)
+      this.#hashes.push(hash)
+      this.#link(number, hash)
+      at = end
+    }
+    return at === packed.length
+  }
+
+  /** As {@link #hash}, of a string's bytes. */
+  #hashBytes(bytes: Buffer, from: number, to: number, wide: boolean): number {
+    let hash = this.#seed
+    const step = wide ? 2 : 1
+    for (let at = from; at < to; at += step) {
+      const unit = wide ? bytes.readUInt16LE(at) : (bytes[at] ?? 0)
+      hash = Math.imul(hash ^ unit, 0x9e37_79b1)
+      hash = (hash << 13) | (hash >>> 19)
+    }
+    return finished(hash)
+  }
+
   #hash(term: string): number {
     let hash = this.#seed
     for (let at = 0; at < term.length; at++) {
       hash = Math.imul(hash ^ term.charCodeAt(at), 0x9e37_79b1)
       hash = (hash << 13) | (hash >>> 19)
     }
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b)
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35)
-    return (hash ^ (hash >>> 16)) >>> 0
+    return finished(hash)
   }
 
   #findHashed(term: string, hash: number): number {
@@ -113,26 +163,31 @@ export class TermTable {
   #placeOf(number: number): { page: Buffer; at: number; bytes: number; wide: boolean } {
     const start = this.#starts.at(number)
     const page = this.#pages[Math.floor(start / UNITS_PER_PAGE)]
-    if (page === undefined || number >= this.size + 1) throw new RangeError(`no string has the number ${number}`)
+    if (page === undefined || number >= this.size) throw new RangeError(`no string has the number ${number}`)
     const length = this.#lengths.at(number)
-    const wide = length >= WIDE
-    const characters = (length & ~WIDE) >>> 0
     const at = (start % UNITS_PER_PAGE) << UNIT_SHIFT
-    return { page, at, bytes: wide ? characters * 2 : characters, wide }
+    return { page, at, bytes: bytesOf(length), wide: length >= WIDE }
   }
 
   #store(term: string): void {
     const wide = isWide(term)
-    const bytes = wide ? term.length * 2 : term.length
-    if (this.#pages.length === 0 || this.#pageEnd + bytes > PAGE_BYTES) {
-      this.#pages.push(Buffer.alloc(Math.max(PAGE_BYTES, bytes)))
+    const { page, start } = this.#room(wide ? term.length * 2 : term.length)
+    page.write(term, start, wide ? 'utf16le' : 'latin1')
+    this.#lengths.push(wide ? (term.length | WIDE) >>> 0 : term.length)
+  }
+
+  /** Room for a key, whose place is noted. */
+  #room(bytes: number): { page: Buffer; start: number } {
+    let page = this.#pages[this.#pages.length - 1]
+    if (page === undefined || this.#pageEnd + bytes > PAGE_BYTES) {
+      page = Buffer.alloc(Math.max(PAGE_BYTES, bytes))
+      this.#pages.push(page)
       this.#pageEnd = 0
     }
-    const page = this.#pages[this.#pages.length - 1]
-    page?.write(term, this.#pageEnd, wide ? 'utf16le' : 'latin1')
-    this.#starts.push((this.#pages.length - 1) * UNITS_PER_PAGE + (this.#pageEnd >>> UNIT_SHIFT))
-    this.#lengths.push(wide ? (term.length | WIDE) >>> 0 : term.length)
+    const start = this.#pageEnd
+    this.#starts.push((this.#pages.length - 1) * UNITS_PER_PAGE + (start >>> UNIT_SHIFT))
     this.#pageEnd += (bytes + 3) & ~3
+    return { page, start }
   }
 
   #link(number: number, hash: number): void {
@@ -157,6 +212,18 @@ function put(shard: Uint32Array, number: number, hash: number): void {
   let slot = (hash >>> SHARD_SHIFT) & mask
   while (shard[slot] !== 0) slot = (slot + 1) & mask
   shard[slot] = number + 1
+}
+
+/** Spreads what was mixed in over all bits. */
+function finished(mixed: number): number {
+  let hash = Math.imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** The bytes of a key by its noted length. */
+function bytesOf(length: number): number {
+  return length >= WIDE ? (length - WIDE) * 2 : length
 }
 
 function isWide(term: string): boolean {
