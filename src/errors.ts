@@ -37,6 +37,8 @@ export type SluiceErrorCode =
   | 'SLUICE_APPEND_CONDITION_FAILED'
   /** Of the ids of an append only some are remembered, or their events were not appended together. */
   | 'SLUICE_ID_CONFLICT'
+  /** A projection's `apply` failed: `position` says at which event, `cause` is what it threw. */
+  | 'SLUICE_PROJECTION_FAILED'
 
 /**
  * What became of a record whose commit failed. `not-written`: it is not in the log, and will not be found by recovery.
