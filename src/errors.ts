@@ -37,6 +37,8 @@ export type SluiceErrorCode =
   | 'SLUICE_APPEND_CONDITION_FAILED'
   /** Of the ids of an append only some are remembered, or their events were not appended together. */
   | 'SLUICE_ID_CONFLICT'
+  /** A projection's `apply` failed: `position` says at which event, `cause` is what it threw. */
+  | 'SLUICE_PROJECTION_FAILED'
 
 /**
  * What became of a record whose commit failed. `not-written`: it is not in the log, and will not be found by recovery.
@@ -56,7 +58,9 @@ export interface SluiceErrorDetails {
   readonly lastLsn?: number
   /** The segment file concerned. */
   readonly segment?: string
-  /** The byte offset in that segment. */
+  /** The file concerned, where it is no segment. */
+  readonly file?: string
+  /** The byte offset in that segment or file. */
   readonly offset?: number
   /** The position of the event concerned. */
   readonly position?: number
@@ -81,6 +85,7 @@ export class SluiceError extends Error {
   declare readonly firstLsn?: number
   declare readonly lastLsn?: number
   declare readonly segment?: string
+  declare readonly file?: string
   declare readonly offset?: number
   declare readonly position?: number
   declare readonly itemIndex?: number
@@ -98,6 +103,7 @@ export class SluiceError extends Error {
     if (details.firstLsn !== undefined) this.firstLsn = details.firstLsn
     if (details.lastLsn !== undefined) this.lastLsn = details.lastLsn
     if (details.segment !== undefined) this.segment = details.segment
+    if (details.file !== undefined) this.file = details.file
     if (details.offset !== undefined) this.offset = details.offset
     if (details.position !== undefined) this.position = details.position
     if (details.itemIndex !== undefined) this.itemIndex = details.itemIndex
@@ -177,12 +183,13 @@ export function shown(value: unknown): string {
 }
 
 function detailsOf(error: SluiceError): Omit<SluiceErrorDetails, 'cause'> {
-  const { outcome, firstLsn, lastLsn, segment, offset, position, itemIndex } = error
+  const { outcome, firstLsn, lastLsn, segment, file, offset, position, itemIndex } = error
   return {
     ...(outcome === undefined ? {} : { outcome }),
     ...(firstLsn === undefined ? {} : { firstLsn }),
     ...(lastLsn === undefined ? {} : { lastLsn }),
     ...(segment === undefined ? {} : { segment }),
+    ...(file === undefined ? {} : { file }),
     ...(offset === undefined ? {} : { offset }),
     ...(position === undefined ? {} : { position }),
     ...(itemIndex === undefined ? {} : { itemIndex }),

@@ -1,0 +1,21 @@
+export type {
+  AppendCondition,
+  AppendedRange,
+  DirectoryEventStore,
+  EventAppendOptions,
+  EventContextOptions,
+  EventReadOptions,
+  EventShape,
+  EventStore,
+  EventStoreEvents,
+  EventStoreOptions,
+  EventStoreRecovery,
+  EventStoreStats,
+  Matching,
+  NewEvent,
+  Query,
+  QueryItem,
+  StoredEvent,
+  SubscribeOptions,
+} from './contract.js'
+export { openEventStore } from './open-event-store.js'
