@@ -67,14 +67,14 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
   },
   {
     name: 'only the first item of a query counts',
-    text: 'query.findIndex(',
-    becomes: 'query.slice(0, 1).findIndex(',
+    text: 'query.some((item)',
+    becomes: 'query.slice(0, 1).some((item)',
     caughtBy: 'the items of a query are alternatives, and an event that several of them match is found once',
   },
   {
     name: 'the tags of all items have to match',
-    text: 'return index === -1 ?',
-    becomes: 'return index === -1 || query.some(({ tags }) => tags.some((tag) => !event.tags.includes(tag))) ?',
+    text: 'query.some((item) => matchesItem(item, event))',
+    becomes: 'query.some((item) => matchesItem({ ...item, tags: query.flatMap(({ tags }) => tags) }, event))',
     caughtBy: 'what one item finds is not narrowed by another',
   },
   {
@@ -235,8 +235,8 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
   },
   {
     name: 'the first item of a condition is named, whichever it was',
-    text: 'const itemIndex = matchingItem(query, last) ?? 0;',
-    becomes: 'const itemIndex = 0;',
+    text: 'query.findIndex((item) => matchesItem(item, last))',
+    becomes: '0',
     caughtBy: 'a failed condition names the last event that matches, and an item that it matches',
   },
   {
@@ -308,7 +308,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
   },
   {
     name: 'a subscription gives everything',
-    text: 'if (event !== undefined && matchingItem(query, event) !== undefined)',
+    text: 'if (event !== undefined && matchesQuery(query, event))',
     becomes: 'if (event !== undefined)',
     caughtBy: 'a subscription gives only what its query finds, before and after',
   },
@@ -362,8 +362,8 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
   {
     name: 'the caller’s tags are kept as they are',
     file: 'event-arguments.js',
-    text: 'return Array.from(value, (each) => text(name, each));',
-    becomes: 'return value.forEach((each) => text(name, each)), value;',
+    text: 'return copied;',
+    becomes: 'return value;',
     caughtBy: 'what the caller changes after the call has no effect',
   },
   {
@@ -423,7 +423,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
   {
     name: 'a tag may be there twice',
     file: 'event-arguments.js',
-    text: "refuseRepeated('tag', tags);",
+    text: 'refuseRepeated(name, copied);',
     becomes: '',
     caughtBy: 'what is no event is refused at once, and nothing of its append is stored',
   },
