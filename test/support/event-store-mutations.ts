@@ -11,6 +11,8 @@ export interface EventStoreMutation {
   readonly caughtBy: string
   /** The case then waits for what never comes. @default false: it fails by itself */
   readonly hangs?: true
+  /** Random histories don't show it: they make no mistakes, and change nothing that they have passed or got. @default false */
+  readonly unseenByHistories?: true
   /** Where the text is. @default the store itself */
   readonly file?: 'event-arguments.js'
 }
@@ -182,6 +184,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: 'if (this.#closed)\n            return Promise.reject(closedError());',
     becomes: '',
     caughtBy: 'closing waits for what was accepted, and later calls reject',
+    unseenByHistories: true,
   },
 
   // Conditions.
@@ -358,6 +361,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: 'tags: [...tags],',
     becomes: 'tags,',
     caughtBy: 'what a reader changes is its own',
+    unseenByHistories: true,
   },
   {
     name: 'the caller’s tags are kept as they are',
@@ -365,6 +369,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: 'return copied;',
     becomes: 'return value;',
     caughtBy: 'what the caller changes after the call has no effect',
+    unseenByHistories: true,
   },
   {
     name: 'the caller’s bytes are kept as they are',
@@ -372,6 +377,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: "Uint8Array.from(event['data'])",
     becomes: "event['data']",
     caughtBy: 'bytes that the caller changes after the call stay what they were',
+    unseenByHistories: true,
   },
   {
     name: 'bytes become JSON',
@@ -412,6 +418,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: '    append(events, condition, options) {',
     becomes: '    async append(events, condition, options) {',
     caughtBy: 'what is no event is refused at once, and nothing of its append is stored',
+    unseenByHistories: true,
   },
   {
     name: 'data that is no JSON throws what JSON throws',
@@ -419,6 +426,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: 'catch (error) {',
     becomes: 'catch (error) { throw error;',
     caughtBy: 'what is no event is refused at once, and nothing of its append is stored',
+    unseenByHistories: true,
   },
   {
     name: 'a tag may be there twice',
@@ -426,6 +434,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: 'refuseRepeated(name, copied);',
     becomes: '',
     caughtBy: 'what is no event is refused at once, and nothing of its append is stored',
+    unseenByHistories: true,
   },
   {
     name: 'a query may be empty',
@@ -433,6 +442,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: "refuse('a query has an item at least')",
     becomes: '{}',
     caughtBy: 'what is no query is refused at once, wherever one is taken',
+    unseenByHistories: true,
   },
   {
     name: 'a misspelt option is overlooked',
@@ -440,6 +450,7 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: 'if (unknown !== undefined)',
     becomes: 'if (false)',
     caughtBy: 'options of read that make no sense are refused at once',
+    unseenByHistories: true,
   },
   {
     name: 'a position need not be whole',
@@ -447,5 +458,6 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     text: 'Number.isSafeInteger(value) &&',
     becomes: "typeof value === 'number' &&",
     caughtBy: 'what is no condition is refused at once',
+    unseenByHistories: true,
   },
 ]
