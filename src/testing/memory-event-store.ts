@@ -32,7 +32,6 @@ interface KeptEvent extends CheckedEvent {
   readonly position: number
   readonly timestamp: number
   /** The position of the first event of its append. */
-  readonly appendedFrom: number
 }
 
 /**
@@ -103,11 +102,9 @@ export class MemoryEventStore<E extends EventShape = EventShape> implements Even
     const found = events.map(({ id }) => this.#events.find((event) => id !== undefined && event.id === id))
     if (found.every((event) => event === undefined)) return undefined
     const first = found[0]
-    const together = found.every(
-      (event, i) => event?.appendedFrom === first?.appendedFrom && event?.position === (first?.position ?? 0) + i,
-    )
+    const together = found.every((event, i) => event?.position === (first?.position ?? 0) + i)
     if (first !== undefined && together) return { first: first.position, last: first.position + events.length - 1 }
-    const message = 'of these ids only some are known, or their events were not appended together'
+    const message = 'of these ids only some are known, or their events do not follow on each other'
     return new SluiceError('SLUICE_ID_CONFLICT', message)
   }
 
@@ -125,7 +122,7 @@ export class MemoryEventStore<E extends EventShape = EventShape> implements Even
     const first = this.#events.length + 1
     const timestamp = Math.max(Date.now(), this.#events.at(-1)?.timestamp ?? 0)
     for (const event of events) {
-      this.#events.push({ ...event, position: this.#events.length + 1, timestamp, appendedFrom: first })
+      this.#events.push({ ...event, position: this.#events.length + 1, timestamp })
     }
     return { first, last: this.#events.length }
   }

@@ -81,6 +81,21 @@ test('a term table takes nothing that was not packed', (t) => {
   t.throws(() => table.termOf(2), { instanceOf: RangeError })
 })
 
+test('a term that had many positions, and lost them all, can have some again', (t) => {
+  for (const many of [1, 2, 5, 17, 40]) {
+    const lists = new PostingLists()
+    for (let position = 1; position <= many; position++) lists.push(0, position)
+    for (let position = 1; position <= many; position++) lists.pop(0)
+    t.deepEqual([lists.count(0), lists.last(0), lists.floor(0, 99), lists.ceiling(0, 1)], [0, 0, 0, 0])
+    for (const position of [50, 51, 52]) lists.push(0, position)
+    t.deepEqual(
+      [lists.at(0, 0), lists.at(0, 1), lists.at(0, 2), lists.ceiling(0, 1)],
+      [50, 51, 52, 50],
+      `${many} before`,
+    )
+  }
+})
+
 test('posting lists hold what arrays hold, whatever is taken away again', (t) => {
   const steps = fc.array(
     fc.record({ term: fc.integer({ min: 0, max: 5 }), times: fc.integer({ min: 1, max: 40 }), pop: fc.boolean() }),

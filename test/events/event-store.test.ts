@@ -1,13 +1,12 @@
 import test from 'ava'
 import type {
   AppendedRange,
-  DirectoryEventStore,
   EventAppendOptions,
   EventReadOptions,
-  EventStoreOptions,
   SubscribeOptions,
 } from '../../src/events/contract.js'
 import { openEventStore } from '../../src/events/open-event-store.js'
+import type { DirectoryEventStore, EventStoreOptions } from '../../src/events/store-contract.js'
 import { openLog } from '../../src/log/open-log.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 import { EVENTS, eventsOf, openSimulatedEvents, positionsOf } from '../support/simulated-event-store.js'

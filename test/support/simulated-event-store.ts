@@ -1,5 +1,6 @@
-import type { DirectoryEventStore, EventStoreOptions, Query, StoredEvent } from '../../src/events/contract.js'
+import type { Query, StoredEvent } from '../../src/events/contract.js'
 import { openEventStore } from '../../src/events/open-event-store.js'
+import type { DirectoryEventStore, EventStoreOptions } from '../../src/events/store-contract.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 
 /** Where simulated event stores lie. */

@@ -96,15 +96,16 @@ export const ID_CASES: readonly EventStoreCase[] = [
     },
   },
   {
-    name: 'known ids of different appends are refused in one append',
+    name: 'known ids are refused in one append where their events do not follow on each other',
     needs: IDS,
     run: async (trial) => {
       await trial.store.append(paid('p1'))
       await trial.store.append(paid('p2'))
       await trial.add('Counted')
       await trial.store.append(paid('p3'))
+      assert.deepEqual(await trial.store.append(paid('p1', 'p2')), { first: 1, last: 2 })
       for (const ids of [
-        ['p1', 'p2'],
+        ['p2', 'p1'],
         ['p1', 'p3'],
         ['p3', 'p2'],
       ]) {
