@@ -35,7 +35,7 @@ export type SluiceErrorCode =
   | 'SLUICE_IO'
   /** A conditional append found its condition broken: `position` says by which event, `itemIndex` by which query item. */
   | 'SLUICE_APPEND_CONDITION_FAILED'
-  /** Of the ids of an append only some are remembered, or their events were not appended together. */
+  /** Of the ids of an append only some are remembered, or their events do not follow on each other. */
   | 'SLUICE_ID_CONFLICT'
   /** A projection's `apply` failed: `position` says at which event, `cause` is what it threw. */
   | 'SLUICE_PROJECTION_FAILED'

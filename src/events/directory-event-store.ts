@@ -1,17 +1,13 @@
-import { shown } from '../errors.js'
+import { SluiceError, shown } from '../errors.js'
 import type { Log, LogStatus } from '../log/contract.js'
 import { GuardedEmitter } from '../observe/guarded-emitter.js'
 import { BatchIterator } from './batch-iterator.js'
 import type {
   AppendCondition,
   AppendedRange,
-  DirectoryEventStore as Contract,
   EventAppendOptions,
   EventReadOptions,
   EventShape,
-  EventStoreEvents,
-  EventStoreRecovery,
-  EventStoreStats,
   Matching,
   NewEvent,
   Query,
@@ -23,13 +19,23 @@ import { EventAppender, type WaitingBounds } from './event-appender.js'
 import { checkAppendOptions, checkEvents, checkReadOptions, checkSubscribeOptions } from './event-arguments.js'
 import { EventFeed, type FeedRange } from './event-feed.js'
 import type { OpenedIndex } from './index-checkpoints.js'
+import type { CheckpointFolder } from './projection-checkpoint.js'
+import type { Projection, ProjectionDefinition } from './projection-contract.js'
+import { Projections } from './projections.js'
 import { type CheckedQuery, checkCondition, checkQuery, refuse } from './query.js'
+import type {
+  DirectoryEventStore as Contract,
+  EventStoreEvents,
+  EventStoreRecovery,
+  EventStoreStats,
+} from './store-contract.js'
 
 /** What a store stands on, all of it its own. */
 export interface EventStoreParts {
   readonly log: Log
   readonly opened: OpenedIndex
   readonly bounds: WaitingBounds
+  readonly projections: CheckpointFolder
   readonly contexts: ReadonlyMap<string, DirectoryEventStore>
 }
 
@@ -42,6 +48,7 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
   readonly #parts: EventStoreParts
   readonly #appender: EventAppender
   readonly #news: DurableNews
+  readonly #projections: Projections<E>
   #closed: Promise<void> | undefined
 
   constructor(parts: EventStoreParts) {
@@ -52,6 +59,7 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
     this.#news = new DurableNews(log.durableLsn)
     // First of all listeners: the index is right before anybody else hears of it.
     this.#appender = new EventAppender(log, opened.index, opened.ids, bounds)
+    this.#projections = new Projections<E>(this, parts.projections)
     log.on('durable', (lsn) => this.#durable(lsn))
     log.on('rollback', (lsn) => this.emit('rollback', lsn))
     log.on('failed', (error) => {
@@ -127,6 +135,11 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
     return context as unknown as DirectoryEventStore<Own>
   }
 
+  project<const Q extends Query<E['type']>, S>(definition: ProjectionDefinition<E, Q, S>): Projection<S> {
+    if (this.#closed !== undefined) throw new SluiceError('SLUICE_CLOSED', 'the event store is closed')
+    return this.#projections.create(definition)
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
@@ -165,6 +178,7 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
     const { log, opened } = this.#parts
     // Where this fails, closing the log says the same.
     if (log.status === 'open') await log.flush().catch(() => {})
+    await this.#projections.stop()
     await opened.checkpoints.finish().catch((error: unknown) => this.emit('checkpointFailed', error))
     this.#news.closing()
     await log.close()

@@ -96,9 +96,10 @@ export class EventAppender {
     const first = this.#log.nextLsn
     if (first + events.length - 1 > POSITION_MAX) throw tooMany()
     const only = events.length === 1 ? events[0] : undefined
+    // Both go through one promise more, so that they resolve in the order of their positions.
     const appended =
       only === undefined
-        ? this.#log.appendMany(events.map(({ record }) => record))
+        ? this.#log.appendMany(events.map(({ record }) => record)).then(sameRange)
         : this.#log.append(only.record).then(rangeOfOne)
     if (this.#log.nextLsn === first) {
       if (this.#log.status !== 'open') return appended
@@ -212,6 +213,10 @@ function rangeOfOne(position: number): AppendedRange {
   return { first: position, last: position }
 }
 
+function sameRange(range: AppendedRange): AppendedRange {
+  return range
+}
+
 function closedError(): SluiceError {
   return new SluiceError('SLUICE_CLOSED', 'the event store is closed')
 }
@@ -230,7 +235,7 @@ function idConflict(positions: readonly (number | undefined)[], last: number): S
   const message =
     known < positions.length
       ? `${known} of ${positions.length} ids were appended before, the last one at position ${last}`
-      : `all ids were appended before, but not together in this order; the last one at position ${last}`
+      : `all ids were appended before, but do not follow on each other in this order; the last one at position ${last}`
   return new SluiceError('SLUICE_ID_CONFLICT', message, { position: last })
 }
 

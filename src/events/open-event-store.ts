@@ -5,11 +5,13 @@ import { nodeFileSystem } from '../fs/node-file-system.js'
 import type { Log, LogOptions } from '../log/contract.js'
 import { openLog } from '../log/open-log.js'
 import { resolveTuning } from '../options.js'
-import type { DirectoryEventStore as Contract, EventContextOptions, EventShape, EventStoreOptions } from './contract.js'
+import type { EventShape } from './contract.js'
 import { DirectoryEventStore } from './directory-event-store.js'
 import type { WaitingBounds } from './event-appender.js'
 import { IndexCheckpoints } from './index-checkpoints.js'
+import { CheckpointFolder } from './projection-checkpoint.js'
 import { isPlain } from './query.js'
+import type { DirectoryEventStore as Contract, EventContextOptions, EventStoreOptions } from './store-contract.js'
 
 const REMEMBERED_IDS = 100_000
 const REMEMBERED_IDS_MAX = 10_000_000
@@ -61,7 +63,8 @@ async function openOne<E extends EventShape>(
     refuseTrimmed(log)
     const fileSystem = logOptions.fileSystem ?? nodeFileSystem
     const opened = await IndexCheckpoints.open(log, { fileSystem, directory: join(root, 'index') }, rememberedIds)
-    return new DirectoryEventStore<E>({ log, opened, bounds, contexts })
+    const projections = new CheckpointFolder(fileSystem, join(root, 'projections'))
+    return new DirectoryEventStore<E>({ log, opened, bounds, projections, contexts })
   } catch (error) {
     await log.close().catch(() => {}) // What went wrong before is what counts.
     throw error

@@ -91,7 +91,8 @@ export class PostingLists {
       this.#places.push(ALONE)
     }
     const count = this.#counts.at(term)
-    if (count > 0) this.#append(term, count, position)
+    // One that was emptied can still have its list.
+    if (count > 0 || this.#places.at(term) !== ALONE) this.#append(term, count, position)
     this.#lasts.set(term, position)
     this.#counts.set(term, count + 1)
   }

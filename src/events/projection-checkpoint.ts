@@ -1,6 +1,5 @@
 import { crc32 } from 'node:zlib'
 import { systemCode } from '../errors.js'
-import type { FileSystem } from '../fs/file-system.js'
 import { openSnapshot, writeSnapshot } from '../snapshot/snapshot-file.js'
 import { makeSnapshotFolder, type SnapshotPlace } from '../snapshot/snapshot-place.js'
 import type { StoredEvent } from './contract.js'
@@ -39,12 +38,12 @@ interface CheckpointHead {
 
 /** The folder of a store's checkpoints. It is made when it is first needed; only the store's owner may write to it. */
 export class CheckpointFolder {
-  readonly #fileSystem: FileSystem
+  readonly #fileSystem: SnapshotPlace['fileSystem']
   readonly #directory: string
   #made = false
 
   /** @param directory an absolute path below an existing folder */
-  constructor(fileSystem: FileSystem, directory: string) {
+  constructor(fileSystem: SnapshotPlace['fileSystem'], directory: string) {
     this.#fileSystem = fileSystem
     this.#directory = directory
   }

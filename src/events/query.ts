@@ -57,8 +57,10 @@ export function refuse(message: string, cause?: unknown): never {
 
 /** Throws `SLUICE_INVALID_ARGUMENT` for a property that nobody knows: a misspelt one must not be ignored. */
 export function refuseUnknown(name: string, value: object, known: readonly string[]): void {
-  for (const key of Object.keys(value)) {
-    if (!known.includes(key)) refuse(`${name} has no property ${shown(key)}; it has ${known.join(', ')}`)
+  // Not by Object.keys, which makes an array for each append.
+  for (const key in value) {
+    if (!known.includes(key) && Object.hasOwn(value, key))
+      refuse(`${name} has no property ${shown(key)}; it has ${known.join(', ')}`)
   }
 }
 
