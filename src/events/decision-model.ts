@@ -79,7 +79,7 @@ export function projectionsOf<E extends EventShape>(): <const Q extends Query<E[
  * Throws `SLUICE_INVALID_ARGUMENT`. Rejects as reading does, with the signal's reason, or with what a projection throws.
  */
 export function buildDecisionModel<E extends EventShape, const M extends DecisionProjections<E['type']>>(
-  store: Pick<EventStore<E>, 'read' | 'head'>,
+  store: EventStore<E>,
   projections: M,
   options: DecisionOptions = {},
 ): Promise<DecisionModel<E, M>> {
@@ -98,7 +98,7 @@ export function buildDecisionModel<E extends EventShape, const M extends Decisio
  * else as `buildDecisionModel` and `append` do.
  */
 export function decide<E extends EventShape, const M extends DecisionProjections<E['type']>>(
-  store: Pick<EventStore<E>, 'read' | 'head' | 'append'>,
+  store: EventStore<E>,
   projections: M,
   handler: (state: DecisionState<M>) => Decision<E> | Promise<Decision<E>>,
   options: DecideOptions = {},
@@ -114,7 +114,7 @@ export function decide<E extends EventShape, const M extends DecisionProjections
 }
 
 async function decideWith<E extends EventShape, M extends DecisionProjections<E['type']>>(
-  store: Pick<EventStore<E>, 'read' | 'head' | 'append'>,
+  store: EventStore<E>,
   plan: DecisionPlan<E, M>,
   handler: (state: DecisionState<M>) => Decision<E> | Promise<Decision<E>>,
   retries: number,
@@ -155,10 +155,7 @@ class DecisionPlan<E extends EventShape, M extends DecisionProjections<E['type']
     this.#query = plainQuery(unionOfQueries(this.#projections.map(({ query }) => query))) as Query<E['type']>
   }
 
-  async read(
-    store: Pick<EventStore<E>, 'read' | 'head'>,
-    signal: AbortSignal | undefined,
-  ): Promise<DecisionModel<E, M>> {
+  async read(store: EventStore<E>, signal: AbortSignal | undefined): Promise<DecisionModel<E, M>> {
     signal?.throwIfAborted()
     // Before anything is read: what is stored from now on lies behind it, and breaks the condition where it matches.
     const position = store.head()
