@@ -97,10 +97,15 @@ export function buildDecisionModel<E extends EventShape, const M extends Decisio
  * Throws `SLUICE_INVALID_ARGUMENT`. Rejects with `SLUICE_APPEND_CONDITION_FAILED` once it has tried `retries` times more;
  * else as `buildDecisionModel` and `append` do.
  */
-export function decide<E extends EventShape, const M extends DecisionProjections<E['type']>>(
+// D is what the handler was seen to return: without it, its `type` would be taken for any string.
+export function decide<
+  E extends EventShape,
+  const M extends DecisionProjections<E['type']>,
+  const D extends Decision<E>,
+>(
   store: EventStore<E>,
   projections: M,
-  handler: (state: DecisionState<M>) => Decision<E> | Promise<Decision<E>>,
+  handler: (state: DecisionState<M>) => D | Promise<D>,
   options: DecideOptions = {},
 ): Promise<AppendedRange | undefined> {
   const plan = new DecisionPlan<E, M>(projections)
