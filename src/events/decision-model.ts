@@ -116,10 +116,14 @@ export function buildDecisionModel<E extends EventShape, const M extends Decisio
  * Throws `SLUICE_INVALID_ARGUMENT`. Rejects with `SLUICE_APPEND_CONDITION_FAILED` once it has tried `retries` times more;
  * else as `buildDecisionModel` and `append` do.
  */
-export function decide<E extends EventShape, const M extends DecisionProjections<E['type']>>(
+export function decide<
+  E extends EventShape,
+  const M extends DecisionProjections<E['type']>,
+  const D extends Decision<E>,
+>(
   store: DecisionStore<E>,
   projections: M,
-  handler: (state: DecisionState<M>) => Decision<E> | Promise<Decision<E>>,
+  handler: (state: DecisionState<M>) => D | Promise<D>,
   options: DecideOptions = {},
 ): Promise<AppendedRange | undefined> {
   const plan = new DecisionPlan<E, M>(projections)

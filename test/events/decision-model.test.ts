@@ -347,7 +347,21 @@ test('types: what a projection can be given, and what it makes', async (t) => {
   const stranger = { type: 'StudentLeft', data: {} }
   // @ts-expect-error: a store of other events does not take it
   const wrong = () => decide(store, { capacity: courseCapacity('c1') }, () => stranger)
-  t.deepEqual([text as unknown, none, typeof wrong], [0, undefined, 'function'])
+  const model = { capacity: courseCapacity('c1') }
+  const untyped = () => decide(store, model, () => ({ type: 'CourseDefined', data: { course: 'c1', capacity: 1 } }))
+  const several = () =>
+    decide(store, model, async ({ capacity }) => {
+      if (capacity > 0) return undefined
+      if (capacity < 0) return []
+      return [
+        { type: 'CourseDefined', tags: ['course:c1'], data: { course: 'c1', capacity: 1 } },
+        { type: 'StudentSubscribed', data: { course: 'c1', student: 'ada' }, id: 'x' },
+      ]
+    })
+  // @ts-expect-error: a course has a capacity
+  const incomplete = () => decide(store, model, () => ({ type: 'CourseDefined', data: { course: 'c1' } }))
+  t.deepEqual([text as unknown, none], [0, undefined])
+  for (const each of [wrong, untyped, several, incomplete]) t.is(typeof each, 'function')
   await quiet()
 })
 
