@@ -33,8 +33,12 @@ export type SluiceErrorCode =
   | 'SLUICE_INVALID_ARGUMENT'
   /** A system call failed outside a commit: while opening, reading or trimming. `cause` says which; nothing is lost. */
   | 'SLUICE_IO'
-  /** A conditional append found its condition broken. */
+  /** A conditional append found its condition broken: `position` says by which event, `itemIndex` by which query item. */
   | 'SLUICE_APPEND_CONDITION_FAILED'
+  /** Of the ids of an append only some are remembered, or their events do not follow on each other. */
+  | 'SLUICE_ID_CONFLICT'
+  /** A projection's `apply` failed: `position` says at which event, `cause` is what it threw. */
+  | 'SLUICE_PROJECTION_FAILED'
 
 /**
  * What became of a record whose commit failed. `not-written`: it is not in the log, and will not be found by recovery.
@@ -54,8 +58,14 @@ export interface SluiceErrorDetails {
   readonly lastLsn?: number
   /** The segment file concerned. */
   readonly segment?: string
-  /** The byte offset in that segment. */
+  /** The file concerned, where it is no segment. */
+  readonly file?: string
+  /** The byte offset in that segment or file. */
   readonly offset?: number
+  /** The position of the event concerned. */
+  readonly position?: number
+  /** Which item of a query an event matched, counted from 0. */
+  readonly itemIndex?: number
 }
 
 interface SystemErrorFields {
@@ -75,7 +85,10 @@ export class SluiceError extends Error {
   declare readonly firstLsn?: number
   declare readonly lastLsn?: number
   declare readonly segment?: string
+  declare readonly file?: string
   declare readonly offset?: number
+  declare readonly position?: number
+  declare readonly itemIndex?: number
   /** The system's error number, where the cause had one. */
   declare readonly errno?: number
   /** The system call that failed, where the cause named one. */
@@ -90,7 +103,10 @@ export class SluiceError extends Error {
     if (details.firstLsn !== undefined) this.firstLsn = details.firstLsn
     if (details.lastLsn !== undefined) this.lastLsn = details.lastLsn
     if (details.segment !== undefined) this.segment = details.segment
+    if (details.file !== undefined) this.file = details.file
     if (details.offset !== undefined) this.offset = details.offset
+    if (details.position !== undefined) this.position = details.position
+    if (details.itemIndex !== undefined) this.itemIndex = details.itemIndex
     const system = systemFields(details.cause)
     if (typeof system.errno === 'number') this.errno = system.errno
     if (typeof system.syscall === 'string') this.syscall = system.syscall
@@ -167,13 +183,16 @@ export function shown(value: unknown): string {
 }
 
 function detailsOf(error: SluiceError): Omit<SluiceErrorDetails, 'cause'> {
-  const { outcome, firstLsn, lastLsn, segment, offset } = error
+  const { outcome, firstLsn, lastLsn, segment, file, offset, position, itemIndex } = error
   return {
     ...(outcome === undefined ? {} : { outcome }),
     ...(firstLsn === undefined ? {} : { firstLsn }),
     ...(lastLsn === undefined ? {} : { lastLsn }),
     ...(segment === undefined ? {} : { segment }),
+    ...(file === undefined ? {} : { file }),
     ...(offset === undefined ? {} : { offset }),
+    ...(position === undefined ? {} : { position }),
+    ...(itemIndex === undefined ? {} : { itemIndex }),
   }
 }
 

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { SluiceError, shown } from '../errors.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { withSystemErrors } from '../fs/io-error.js'
 import { nodeFileSystem } from '../fs/node-file-system.js'
 import { type InspectReport, inspectLog as inspect } from '../segment/inspect.js'
-import { withSystemErrors } from '../segment/io-error.js'
 import { type RepairReport, repairLog as repair } from '../segment/repair.js'
 import { type VerifyReport, verifyLog as verify } from '../segment/verify.js'
 

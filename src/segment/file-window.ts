@@ -1,5 +1,5 @@
 import type { FileSystem } from '../fs/file-system.js'
-import { readFully } from './transfer.js'
+import { readFully } from '../fs/transfer.js'
 
 /** What is read at one go: large enough that the calls cost nothing beside the bytes. */
 export const WINDOW_BYTES = 1024 * 1024

@@ -4,7 +4,7 @@ import { SluiceError, systemCode } from '../errors.js'
 import { firstLsnOfName, MARK_FILE } from '../format/file-names.js'
 import { MARK_FILE_BYTES, type Mark, readMarkFile } from '../format/mark.js'
 import type { FileSystem } from '../fs/file-system.js'
-import { readAtLeast } from './transfer.js'
+import { readAtLeast } from '../fs/transfer.js'
 
 /** What a log's folder says from outside of where the log begins and how far it is durable. */
 export type LogExtent = Pick<Mark, 'logId' | 'sequence' | 'firstLsn' | 'durableLsn' | 'segmentFirstLsn'>

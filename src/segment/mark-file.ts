@@ -12,8 +12,8 @@ import {
   writeMarkSlot,
 } from '../format/mark.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { readFully, writeFully } from '../fs/transfer.js'
 import { removeIfThere } from './log-folder.js'
-import { readFully, writeFully } from './transfer.js'
 
 /** What a note says; log id and sequence are the file's own affair. */
 export type MarkNote = Omit<Mark, 'logId' | 'sequence'>

@@ -2,7 +2,7 @@ import { SluiceError } from '../errors.js'
 import { copyBytes } from '../fs/copy-bytes.js'
 import type { FileAccess, FileSystem } from '../fs/file-system.js'
 import { allocatePages, PAGE_BYTES, pageCeil, pageFloor } from '../fs/pages.js'
-import { readSome, writeFully } from './transfer.js'
+import { readSome, writeFully } from '../fs/transfer.js'
 
 /** What is put is written at the latest once there is so much of it. */
 const STAGE_BYTES = 4 * 1024 * 1024

@@ -1,6 +1,6 @@
 import type { FileAccess, FileSystem } from '../fs/file-system.js'
 import { allocatePages } from '../fs/pages.js'
-import { writeSomeLater } from './transfer.js'
+import { writeSomeLater } from '../fs/transfer.js'
 
 /** Zeros are written in slices of this size, so that a commit never waits behind more of them than this. */
 const SLICE_BYTES = 256 * 1024

@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { systemCode } from '../errors.js'
 import { QUARANTINE_DIRECTORY, TEMPORARY_SUFFIX } from '../format/file-names.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { readFully, writeFully } from '../fs/transfer.js'
 import { WINDOW_BYTES } from './file-window.js'
 import { discard, removeIfThere } from './log-folder.js'
-import { readFully, writeFully } from './transfer.js'
 
 /**
  * What recovery and repair cut off is kept in a folder of its own, never read again by the log. A file there is named

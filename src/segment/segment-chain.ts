@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { SluiceError } from '../errors.js'
 import { glanceAtFooter, MIN_FOOTER_BYTES } from '../format/segment-footer.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { readFully } from '../fs/transfer.js'
 import type { FileWindow } from './file-window.js'
 import type { SoundHead } from './segment-head.js'
 import { scanSegment } from './segment-scan.js'
-import { readFully } from './transfer.js'
 
 /**
  * Checks that `segment` ends where its successor's header says it ends. Sealed segments are not read again when a log is

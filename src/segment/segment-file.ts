@@ -5,8 +5,8 @@ import { segmentFileName } from '../format/file-names.js'
 import { FRAME_HEADER_BYTES, type FrameHeader } from '../format/frame.js'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../format/segment-header.js'
 import type { FileSystem, ReadableFile } from '../fs/file-system.js'
+import { readAtLeast } from '../fs/transfer.js'
 import { FrameWindow } from './frame-window.js'
-import { readAtLeast } from './transfer.js'
 
 /** Which segment of which log to open. */
 export interface SegmentPlace {

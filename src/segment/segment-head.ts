@@ -8,7 +8,7 @@ import {
   type SegmentHeaderResult,
 } from '../format/segment-header.js'
 import type { FileSystem } from '../fs/file-system.js'
-import { readFully } from './transfer.js'
+import { readFully } from '../fs/transfer.js'
 
 /** What is read of a header's block: all of it that says something. */
 export const SEGMENT_HEAD_BYTES = 128

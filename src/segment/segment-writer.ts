@@ -6,10 +6,10 @@ import { encodeSegmentFooter } from '../format/segment-footer.js'
 import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from '../format/segment-header.js'
 import type { FileAccess, FileSystem } from '../fs/file-system.js'
 import { allocatePages, pageCeil, pageFloor } from '../fs/pages.js'
+import { writeFully } from '../fs/transfer.js'
 import type { PageWriter } from './page-writer.js'
 import type { PreparedFile } from './preparation.js'
 import { SegmentIndex } from './segment-index.js'
-import { writeFully } from './transfer.js'
 
 const zeros = allocatePages(1024 * 1024).memory
 const LEAST_ZERO_FILL_BYTES = 256 * 1024

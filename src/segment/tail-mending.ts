@@ -5,11 +5,11 @@ import { TEMPORARY_SUFFIX } from '../format/file-names.js'
 import { encodeSegmentFooter, type SegmentFooter } from '../format/segment-footer.js'
 import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { readFully, writeFully } from '../fs/transfer.js'
 import { type FileWindow, WINDOW_BYTES } from './file-window.js'
 import { FrameScan } from './frame-scan.js'
 import { discard, removeIfThere } from './log-folder.js'
 import type { ScannedSegment } from './log-judgement.js'
-import { readFully, writeFully } from './transfer.js'
 
 /**
  * Writes every frame above the mark once more, the same bytes in the same place, and syncs. What a crashed process wrote

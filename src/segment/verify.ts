@@ -1,7 +1,7 @@
 import { MARK_FILE } from '../format/file-names.js'
 import type { FileSystem } from '../fs/file-system.js'
+import { withSystemErrors } from '../fs/io-error.js'
 import { type Finding, isDamage } from './finding.js'
-import { withSystemErrors } from './io-error.js'
 import { brokenLink, damagedRunsOf, type LogSurvey, type SurveyedSegment, surveyLog } from './log-survey.js'
 import { type SegmentHead, soundHead } from './segment-head.js'
 import { hasDueFooter } from './tail-mending.js'

@@ -1,6 +1,6 @@
 import test from 'ava'
+import { readAtLeast, readFully, writeFully } from '../../src/fs/transfer.js'
 import { Preparation } from '../../src/segment/preparation.js'
-import { readAtLeast, readFully, writeFully } from '../../src/segment/transfer.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 
 const BYTES = Buffer.from('0123456789')

@@ -12,6 +12,15 @@ export function withSystemErrors<Result>(doing: string, work: () => Result): Res
   }
 }
 
+/** As {@link withSystemErrors}, for work that goes on in the background. */
+export async function withSystemErrorsLater<Result>(doing: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    throw surfaced(doing, error)
+  }
+}
+
 function surfaced(doing: string, error: unknown): unknown {
   const code = systemCode(error)
   // Node's own complaints about arguments have codes too: they are faults of this code, not of the system.

@@ -1,6 +1,6 @@
 import { systemCode } from '../errors.js'
-import type { FileSystem, ReadableFile } from '../fs/file-system.js'
-import { systemError } from '../fs/system-error.js'
+import type { FileSystem, ReadableFile } from './file-system.js'
+import { systemError } from './system-error.js'
 
 /**
  * So often in a row a transfer that a signal interrupted (`EINTR`) is repeated: it did nothing, so nothing is done twice.
@@ -55,6 +55,14 @@ export function readSome(
   position: number,
 ): number {
   return uninterrupted(() => fs.readSync(fd, buffer, offset, length, position))
+}
+
+/** Writes all of `bytes` in the background, however short the single writes are. */
+export async function writeFullyLater(fs: FileSystem, fd: number, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const rest = bytes.subarray(done)
+    done += await writeSomeLater(fs, fd, rest, rest.length, position + done)
+  }
 }
 
 /** Writes some of `length` bytes in the background, one at least; resolves to how many. */

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { GuardedEmitter } from '../../src/log/guarded-emitter.js'
+import { GuardedEmitter } from '../../src/observe/guarded-emitter.js'
 
 interface Events {
   news: (value: number, text?: string) => void
