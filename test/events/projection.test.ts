@@ -200,6 +200,44 @@ test('until: what is there, what comes, what does not match, in any order', asyn
   await rejects(t, projection.until(source.head() + 1), { code: 'SLUICE_CLOSED' })
 })
 
+test('until: an event that is applied while it is looked for, or at which the projection ends meanwhile', async (t) => {
+  for (const outcome of ['applied', 'failed', 'stopped', 'rebuilt'] as const) {
+    const { source, start } = trial()
+    let failing = false
+    const projection = start({
+      apply: (state, event) => {
+        if (failing) throw new Error('now')
+        return applied(state, event)
+      },
+    })
+    await next(projection, 'live')
+    let open = (): void => {}
+    source.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    const others: Promise<void>[] = []
+    let lookedFor = false
+    source.afterRead = async () => {
+      source.afterRead = undefined
+      lookedFor = true
+      failing = outcome === 'failed'
+      if (outcome === 'stopped') others.push(projection.stop())
+      if (outcome === 'rebuilt') others.push(projection.rebuild())
+      open()
+      await quiet()
+    }
+    const waiting = projection.until(source.append(arrived('nail')))
+    await quiet()
+    if (outcome === 'failed') await rejects(t, waiting, { code: 'SLUICE_PROJECTION_FAILED' })
+    else if (outcome === 'stopped') await rejects(t, waiting, { code: 'SLUICE_CLOSED' })
+    else await waiting
+    t.true(lookedFor)
+    if (outcome !== 'failed') isExact(t, projection, source)
+    await Promise.all(others)
+    await projection.stop()
+  }
+})
+
 test('until ends by its signal, and by the end of the projection', async (t) => {
   const { source, start } = trial()
   const projection = start()
