@@ -31,7 +31,6 @@ import {
 interface KeptEvent extends CheckedEvent {
   readonly position: number
   readonly timestamp: number
-  /** The position of the first event of its append. */
 }
 
 /**

@@ -219,9 +219,9 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     caughtBy: 'the events of an append do not break its own condition',
   },
   {
-    name: 'a condition sees the last event of each append only',
+    name: 'a condition looks at the very last event only',
     text: 'event.position > after && ',
-    becomes: 'this.#events[event.position]?.appendedFrom !== event.appendedFrom && event.position > after && ',
+    becomes: 'event.position === this.#events.length && event.position > after && ',
     caughtBy: 'each event of an earlier append counts, not only its last one',
   },
   {
@@ -282,10 +282,10 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     caughtBy: 'known and new ids in one append are refused, and nothing of it is stored',
   },
   {
-    name: 'ids of neighbouring appends count as one append',
-    text: 'event?.appendedFrom === first?.appendedFrom && ',
-    becomes: '',
-    caughtBy: 'known ids of different appends are refused in one append',
+    name: 'known ids are taken for a repeat wherever their events are',
+    text: 'event?.position === (first?.position ?? 0) + i',
+    becomes: 'event !== undefined',
+    caughtBy: 'known ids are refused in one append where their events do not follow on each other',
   },
 
   // Subscriptions.

@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { type SeatEvent, takeSeat } from '../../../examples/projections/seats.js'
 import { StockList } from '../../../examples/projections/stock-list.js'
+import { openRegistrations, register } from '../../../examples/registrations/registrations.js'
 import { MemoryEventStore, SimulatedFileSystem } from '../../../src/testing/index.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 test('the stock list of the example tells what arrived, also after a power cut', async (t) => {
   let fileSystem = new SimulatedFileSystem()
@@ -32,10 +34,22 @@ test('of the seats of the example there are never too many taken', async (t) => 
   for (const each of attic) if (each.status === 'rejected') t.is(each.reason.message, 'ada has two seats already')
 })
 
+test('of a thousand registrations of one address in the example one wins, over restarts too', async (t) => {
+  const directory = temporaryDirectory(t)
+  const store = await openRegistrations(directory)
+  const wins = await Promise.all(Array.from({ length: 1000 }, (_, i) => register(store, 'ada@example.org', `${i}`)))
+  t.is(wins.filter(Boolean).length, 1)
+  await store.close()
+  const again = await openRegistrations(directory)
+  t.false(await register(again, 'ada@example.org', 'later'))
+  await again.append({ type: 'Left', tags: ['email:ada@example.org'], data: { email: 'ada@example.org' } })
+  t.true(await register(again, 'ada@example.org', 'later'))
+  await again.close()
+})
+
 test('the page shows the examples as they are', (t) => {
-  const pages = ['docs/EVENTS.md', 'docs/EVENTS-projections.part.md'].filter((name) => existsSync(name))
-  const text = pages.map((name) => readFileSync(name, 'utf8')).join('')
-  for (const name of ['stock-list', 'seats']) {
-    t.true(text.includes(`\`\`\`ts\n${readFileSync(`examples/projections/${name}.ts`, 'utf8')}\`\`\``), name)
+  const text = readFileSync('docs/EVENTS.md', 'utf8')
+  for (const name of ['registrations/registrations', 'projections/stock-list', 'projections/seats']) {
+    t.true(text.includes(`\`\`\`ts\n${readFileSync(`examples/${name}.ts`, 'utf8')}\`\`\``), name)
   }
 })
