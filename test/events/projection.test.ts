@@ -531,6 +531,55 @@ test('positions never go back when it is rebuilt, and what was waited for stays 
   await projection.stop()
 })
 
+test('a rebuilding ends, however fast events come', async (t) => {
+  const { source, start } = trial()
+  source.append(arrived('nail'))
+  const projection = start()
+  await projection.until(1)
+  let reads = 0
+  source.afterRead = async () => {
+    reads++
+    if (reads > 20) return
+    source.append(arrived('nail'))
+    // Whoever follows has applied it before the reader goes on.
+    await quiet()
+  }
+  await projection.rebuild()
+  t.true(reads < 10, `${reads} reads`)
+  await projection.until(source.head())
+  isExact(t, projection, source)
+  source.afterRead = undefined
+  await projection.stop()
+})
+
+test('a state that a failed apply has half changed is not seen at any moment', async (t) => {
+  const { source, fileSystem } = trial()
+  let moments = 0
+  const counted = (): number => [...projection.state.values()].reduce((sum, count) => sum + count, 0)
+  const look = async (): Promise<void> => {
+    for (; moments < 500; moments++) {
+      await (moments % 50 === 49 ? turn() : null)
+      t.is(counted(), projection.position)
+    }
+  }
+  let looking: Promise<void> | undefined
+  const projection = startProjection<Counts>(source, folderOf(fileSystem), {
+    ...{ name: 'stock', query: QUERY, init: () => new Counts(), checkpointEvery: 2, ...codec },
+    apply: (state, { data, position }) => {
+      state.set(data.item, (state.get(data.item) ?? 0) + data.count)
+      if (position < 6) return state
+      looking ??= look()
+      throw new Error('half-way')
+    },
+  })
+  await projection.until(source.append(arrived('nail'), arrived('nail'), arrived('nail')))
+  source.append(arrived('nail'), arrived('nail'), arrived('nail'))
+  await rejects(t, projection.until(6), { code: 'SLUICE_PROJECTION_FAILED', position: 6 })
+  await looking
+  t.deepEqual([moments, counted(), projection.position], [500, 5, 5])
+  await projection.stop()
+})
+
 test('a rebuilding that is aborted, fails or is stopped leaves what was there', async (t) => {
   const { source, start } = trial()
   source.append(...Array.from({ length: 2500 }, () => arrived('nail')))
