@@ -846,6 +846,40 @@ function sizeOf(fileSystem: SimulatedFileSystem, path: string): number {
   return size
 }
 
+test('a checkpoint by hand waits for an apply that is under way', async (t) => {
+  const { source, fileSystem } = trial()
+  let finish = (): void => {}
+  const definition = {
+    ...{ name: 'stock', query: QUERY, init: () => new Counts(), ...codec },
+    apply: async (state: Counts, { data }: { readonly data: { readonly item: string } }) => {
+      state.set('begun', (state.get('begun') ?? 0) + 1)
+      await new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      return state.set(data.item, (state.get(data.item) ?? 0) + 1) as Counts
+    },
+  }
+  const projection = startProjection(source, folderOf(fileSystem), definition)
+  await next(projection, 'live')
+  for (const last of [false, true]) {
+    source.append(arrived('nail'))
+    await quiet()
+    if (!last) finish()
+    await quiet()
+  }
+  const making = watch(projection.checkpoint())
+  await quiet()
+  t.is(making.settled, undefined)
+  finish()
+  await quiet()
+  t.is(making.settled?.kind, 'resolved')
+  const again = startProjection(source, folderOf(fileSystem.killProcess()), definition)
+  await again.until(2)
+  t.deepEqual([...again.state], Object.entries({ begun: 2, nail: 2 }))
+  await again.stop()
+  await projection.stop()
+})
+
 test('of a large state there are fewer', async (t) => {
   const { source, start } = trial()
   const positions: number[] = []
