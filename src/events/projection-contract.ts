@@ -18,8 +18,8 @@ export interface ProjectionDefinition<E extends EventShape, Q extends Query<E['t
   /** The state before the first event: a new one each time. */
   init(): S
   /**
-   * Returns the state after an event, or a promise of it. It may change the state it is given, and return that. An
-   * asynchronous one does so behind its last `await`: until then the state can be seen.
+   * Returns the state after an event, or a promise of it. It may change the state it is given, and return that; but a
+   * state that an asynchronous one changes is seen before `position` says so: let it return a new one.
    *
    * Events behind the last checkpoint are given once more after a restart, after a failure, and when the projection is
    * rebuilt: what it does elsewhere has to bear that.

@@ -48,11 +48,9 @@ export function checkedEvents(events: unknown): readonly CheckedEvent[] {
 
 function checkedEvent(value: unknown): CheckedEvent {
   const event = object('an event', value, ['type', 'tags', 'data', 'metadata', 'id'])
-  const tags = event['tags'] === undefined ? [] : strings('tags', event['tags'])
-  refuseRepeated('tag', tags)
   return {
     type: text('type', event['type']),
-    tags,
+    tags: strings('tag', event['tags']),
     data: types.isUint8Array(event['data']) ? Uint8Array.from(event['data']) : json('data', event['data']),
     metadata: json('metadata', event['metadata']),
     id: event['id'] === undefined ? undefined : text('id', event['id']),
@@ -70,8 +68,8 @@ export function checkedQuery(query: unknown): CheckedQuery {
 function checkedItem(value: unknown): CheckedItem {
   const item = object('an item of a query', value, ['types', 'tags'])
   const checked = {
-    types: item['types'] === undefined ? [] : strings('types', item['types']),
-    tags: item['tags'] === undefined ? [] : strings('tags', item['tags']),
+    types: strings('type', item['types']),
+    tags: strings('tag', item['tags']),
   }
   if (checked.types.length + checked.tags.length === 0) refuse('an item of a query has a type or a tag at least')
   return checked
@@ -129,9 +127,13 @@ function object(name: string, value: unknown, known: readonly string[]): Readonl
   return value as Record<string, unknown> // An object that is no array: each property is looked at as unknown.
 }
 
+/** A list of names, none of which is there twice; an empty one where there is none. */
 function strings(name: string, value: unknown): readonly string[] {
-  if (!Array.isArray(value)) refuse(`${name} must be an array of strings, not ${shown(value)}`)
-  return Array.from(value, (each) => text(name, each))
+  if (value === undefined) return []
+  if (!Array.isArray(value)) refuse(`${name}s must be an array of strings, not ${shown(value)}`)
+  const copied = Array.from(value, (each) => text(name, each))
+  refuseRepeated(name, copied)
+  return copied
 }
 
 function text(name: string, value: unknown): string {

@@ -15,6 +15,7 @@ import type {
 import {
   type CheckedCondition,
   type CheckedEvent,
+  type CheckedItem,
   type CheckedQuery,
   type CheckedReading,
   type Content,
@@ -30,7 +31,6 @@ import {
 interface KeptEvent extends CheckedEvent {
   readonly position: number
   readonly timestamp: number
-  /** The position of the first event of its append. */
 }
 
 /**
@@ -110,11 +110,11 @@ export class MemoryEventStore<E extends EventShape = EventShape> implements Even
   #conflict(condition: CheckedCondition | undefined): SluiceError | undefined {
     if (condition === undefined) return undefined
     const { query, after } = condition
-    const last = this.#events.findLast((event) => event.position > after && matchingItem(query, event) !== undefined)
+    const last = this.#events.findLast((event) => event.position > after && matchesQuery(query, event))
     if (last === undefined) return undefined
     const message = `the condition is broken by the ${last.type} at position ${last.position}`
-    const itemIndex = matchingItem(query, last) ?? 0
-    return new SluiceError('SLUICE_APPEND_CONDITION_FAILED', message, { position: last.position, itemIndex })
+    const matched = query === 'all' ? {} : { itemIndex: query.findIndex((item) => matchesItem(item, last)) }
+    return new SluiceError('SLUICE_APPEND_CONDITION_FAILED', message, { position: last.position, ...matched })
   }
 
   #accept(events: readonly CheckedEvent[]): AppendedRange {
@@ -145,10 +145,7 @@ export class MemoryEventStore<E extends EventShape = EventShape> implements Even
     const { from, to, backwards, limit, signal } = reading
     const [lowest = 1, highest = head] = backwards ? [to, from] : [from, to]
     const found = this.#events.filter(
-      (event) =>
-        event.position >= lowest &&
-        event.position <= Math.min(highest, head) &&
-        matchingItem(query, event) !== undefined,
+      (event) => event.position >= lowest && event.position <= Math.min(highest, head) && matchesQuery(query, event),
     )
     if (backwards) found.reverse()
     for (const event of found.slice(0, limit)) {
@@ -168,7 +165,7 @@ export class MemoryEventStore<E extends EventShape = EventShape> implements Even
       }
       signal?.throwIfAborted()
       const event = this.#events[position - 1]
-      if (event !== undefined && matchingItem(query, event) !== undefined) yield given(event)
+      if (event !== undefined && matchesQuery(query, event)) yield given(event)
     }
   }
 
@@ -190,14 +187,12 @@ export class MemoryEventStore<E extends EventShape = EventShape> implements Even
   }
 }
 
-/** The first item of a query that matches an event; 0 where the query is matched by all. */
-function matchingItem(query: CheckedQuery, event: CheckedEvent): number | undefined {
-  if (query === 'all') return 0
-  const index = query.findIndex(
-    ({ types, tags }) =>
-      (types.length === 0 || types.includes(event.type)) && tags.every((tag) => event.tags.includes(tag)),
-  )
-  return index === -1 ? undefined : index
+function matchesQuery(query: CheckedQuery, event: CheckedEvent): boolean {
+  return query === 'all' || query.some((item) => matchesItem(item, event))
+}
+
+function matchesItem({ types, tags }: CheckedItem, event: CheckedEvent): boolean {
+  return (types.length === 0 || types.includes(event.type)) && tags.every((tag) => event.tags.includes(tag))
 }
 
 /** An event for a reader, who may do with it what he likes. */

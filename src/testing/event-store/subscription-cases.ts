@@ -17,8 +17,9 @@ export const SUBSCRIPTION_CASES: readonly EventStoreCase[] = [
         const position = await trial.add('Counted')
         assert.equal((await next).position, position)
       }
+      const found = subscription.positions(3)
       const { first, last } = await trial.store.append([{ type: 'Counted' }, { type: 'Counted' }, { type: 'Counted' }])
-      const [one, , three] = await subscription.positions(3)
+      const [one, , three] = await found
       assert.deepEqual([one, three], [first, last])
       await subscription.end()
     },
