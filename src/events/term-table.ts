@@ -13,6 +13,9 @@ const PAGE_BYTES = 256 * 1024
 const UNIT_SHIFT = 2
 const UNITS_PER_PAGE = PAGE_BYTES >>> UNIT_SHIFT
 
+/** A shorter key is written here: that takes less than to call for it. */
+const WRITTEN_HERE_MAX = 48
+
 /** A key with a character above U+00FF takes two bytes for each code unit; else one. */
 const WIDE = 0x8000_0000
 
@@ -31,6 +34,10 @@ export class TermTable {
   readonly #starts = new NumberList()
   readonly #pages: Buffer[] = []
   #pageEnd = PAGE_BYTES
+  /** Of the string that was looked for last: an append's condition and its event often ask for the same one. */
+  #lastTerm: string | undefined
+  #lastHash = 0
+  #lastNumber = -1
 
   constructor(seed = randomInt(2 ** 32)) {
     this.#seed = seed
@@ -51,18 +58,24 @@ export class TermTable {
 
   /** The number of a string; -1 where it has none. */
   find(term: string): number {
-    return this.#findHashed(term, this.#hash(term))
+    if (term === this.#lastTerm) return this.#lastNumber
+    const hash = this.#hash(term)
+    const number = this.#findHashed(term, hash)
+    this.#lastTerm = term
+    this.#lastHash = hash
+    this.#lastNumber = number
+    return number
   }
 
   /** The number of a string, which gets one where it has none. */
   intern(term: string): number {
-    const hash = this.#hash(term)
-    const found = this.#findHashed(term, hash)
+    const found = this.find(term)
     if (found >= 0) return found
     const number = this.size
     this.#store(term)
-    this.#hashes.push(hash)
-    this.#link(number, hash)
+    this.#hashes.push(this.#lastHash)
+    this.#link(number, this.#lastHash)
+    this.#lastNumber = number
     return number
   }
 
@@ -96,6 +109,7 @@ export class TermTable {
     const count = packed.readUInt32LE(0)
     let at = 4 + 4 * count
     if (at > packed.length) return false
+    this.#lastTerm = undefined // What was not found can be found then.
     for (let index = 0; index < count; index++) {
       const length = packed.readUInt32LE(4 + 4 * index)
       const end = at + bytesOf(length)
@@ -147,8 +161,11 @@ export class TermTable {
   #is(number: number, term: string): boolean {
     const length = this.#lengths.at(number)
     if ((length & ~WIDE) >>> 0 !== term.length) return false
-    const { page, at, wide } = this.#placeOf(number)
-    if (wide) {
+    const start = this.#starts.at(number)
+    const page = this.#pages[Math.floor(start / UNITS_PER_PAGE)]
+    if (page === undefined) return false // Each number has its page.
+    const at = (start % UNITS_PER_PAGE) << UNIT_SHIFT
+    if (length >= WIDE) {
       for (let index = 0; index < term.length; index++) {
         if (page.readUInt16LE(at + 2 * index) !== term.charCodeAt(index)) return false
       }
@@ -172,7 +189,8 @@ export class TermTable {
   #store(term: string): void {
     const wide = isWide(term)
     const { page, start } = this.#room(wide ? term.length * 2 : term.length)
-    page.write(term, start, wide ? 'utf16le' : 'latin1')
+    if (wide || term.length > WRITTEN_HERE_MAX) page.write(term, start, wide ? 'utf16le' : 'latin1')
+    else for (let at = 0; at < term.length; at++) page[start + at] = term.charCodeAt(at)
     this.#lengths.push(wide ? (term.length | WIDE) >>> 0 : term.length)
   }
 
