@@ -27,9 +27,9 @@ const WIDE = 0x8000_0000
  */
 export class TermTable {
   readonly #seed: number
-  readonly #shards: Uint32Array[] = Array.from({ length: SHARDS }, () => new Uint32Array(SLOTS_MIN))
+  /** Slots of two numbers: one more than that of a string, 0 for none; and its hash, so that others are passed over quickly. */
+  readonly #shards: Uint32Array[] = Array.from({ length: SHARDS }, () => new Uint32Array(2 * SLOTS_MIN))
   readonly #shardSizes = new Uint32Array(SHARDS)
-  readonly #hashes = new NumberList()
   readonly #lengths = new NumberList()
   readonly #starts = new NumberList()
   readonly #pages: Buffer[] = []
@@ -45,12 +45,12 @@ export class TermTable {
 
   /** How many strings there are: the next one gets this number. */
   get size(): number {
-    return this.#hashes.length
+    return this.#lengths.length
   }
 
   /** Bytes that are held, used or not. */
   get bytes(): number {
-    let bytes = this.#hashes.bytes + this.#lengths.bytes + this.#starts.bytes
+    let bytes = this.#lengths.bytes + this.#starts.bytes
     for (const shard of this.#shards) bytes += shard.byteLength
     for (const page of this.#pages) bytes += page.length
     return bytes
@@ -73,7 +73,6 @@ export class TermTable {
     if (found >= 0) return found
     const number = this.size
     this.#store(term)
-    this.#hashes.push(this.#lastHash)
     this.#link(number, this.#lastHash)
     this.#lastNumber = number
     return number
@@ -119,7 +118,6 @@ export class TermTable {
       const { page, start } = this.#room(end - at)
       packed.copy(page, start, at, end)
       this.#lengths.push(length)
-      this.#hashes.push(hash)
       this.#link(number, hash)
       at = end
     }
@@ -151,10 +149,10 @@ export class TermTable {
     const shard = this.#shards[hash & SHARD_MASK]
     if (shard === undefined) return -1 // There are as many as the mask allows.
     const mask = shard.length - 1
-    for (let slot = (hash >>> SHARD_SHIFT) & mask; ; slot = (slot + 1) & mask) {
-      const number = (shard[slot] ?? 0) - 1
+    for (let at = firstAt(hash, mask); ; at = (at + 2) & mask) {
+      const number = (shard[at] ?? 0) - 1
       if (number < 0) return -1
-      if (this.#hashes.at(number) === hash && this.#is(number, term)) return number
+      if (shard[at + 1] === hash && this.#is(number, term)) return number
     }
   }
 
@@ -214,12 +212,15 @@ export class TermTable {
     this.#shardSizes[index] = size
     const shard = this.#shards[index]
     if (shard === undefined) return // There are as many as the mask allows.
-    if (size * 4 <= shard.length * 3) {
+    if (size * 8 <= shard.length * 3) {
       put(shard, number, hash)
       return
     }
     const grown = new Uint32Array(shard.length * 2)
-    for (const entry of shard) if (entry > 0) put(grown, entry - 1, this.#hashes.at(entry - 1))
+    for (let at = 0; at < shard.length; at += 2) {
+      const entry = shard[at] ?? 0
+      if (entry > 0) put(grown, entry - 1, shard[at + 1] ?? 0)
+    }
     put(grown, number, hash)
     this.#shards[index] = grown
   }
@@ -227,9 +228,15 @@ export class TermTable {
 
 function put(shard: Uint32Array, number: number, hash: number): void {
   const mask = shard.length - 1
-  let slot = (hash >>> SHARD_SHIFT) & mask
-  while (shard[slot] !== 0) slot = (slot + 1) & mask
-  shard[slot] = number + 1
+  let at = firstAt(hash, mask)
+  while (shard[at] !== 0) at = (at + 2) & mask
+  shard[at] = number + 1
+  shard[at + 1] = hash
+}
+
+/** Where the search for a hash begins, in a shard of `mask` + 1 numbers. */
+function firstAt(hash: number, mask: number): number {
+  return ((hash >>> SHARD_SHIFT) << 1) & mask
 }
 
 /** Spreads what was mixed in over all bits. */
