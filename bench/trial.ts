@@ -1,5 +1,7 @@
 import { measure } from './closed-loop.js'
 import { DRIVERS } from './drivers/drivers.js'
+import { fillEvents, openEvents, readEvents } from './event-trials.js'
+import { appendEvents, growEvents } from './event-windows.js'
 import { switchFigures } from './figures-trial.js'
 import { appendUntilKilled, growLog, openOnce, scanOnce } from './log-trials.js'
 import { measureOpenLoop } from './open-loop.js'
@@ -44,6 +46,16 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
       return fillLog(spec)
     case 'read':
       return readAll(spec)
+    case 'append-events':
+      return appendEvents(spec)
+    case 'grow-events':
+      return growEvents(spec)
+    case 'fill-events':
+      return fillEvents(spec)
+    case 'open-events':
+      return openEvents(spec)
+    case 'read-events':
+      return readEvents(spec)
   }
 }
 

@@ -1,4 +1,5 @@
 import { appendMany } from './append-many.js'
+import { events } from './events.js'
 import { figuresCost } from './figures-cost.js'
 import { flushPolicies } from './flush-policies.js'
 import { growth } from './growth.js'
@@ -26,6 +27,7 @@ export const SUITES = {
   recovery,
   growth,
   'figures-cost': figuresCost,
+  events,
 } as const satisfies Readonly<Record<SuiteName, unknown>>
 
 /** The rows of one trial in each suite. */
@@ -47,6 +49,7 @@ export function emptyRows(): SuiteRows {
     recovery: [],
     growth: [],
     'figures-cost': [],
+    events: [],
   }
 }
 

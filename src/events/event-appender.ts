@@ -68,9 +68,8 @@ export class EventAppender {
   ): Promise<AppendedRange> {
     if (this.#closed) return Promise.reject(closedError())
     if (signal?.aborted === true) return Promise.reject(signal.reason)
-    const append = { events, condition }
-    const decided = this.#line.size > 0 ? undefined : this.#decide(append)
-    return decided ?? this.#wait(append, signal)
+    const decided = this.#line.size > 0 ? undefined : this.#decide(events, condition)
+    return decided ?? this.#wait({ events, condition }, signal)
   }
 
   /** Refuses new appends, and those that wait for room. */
@@ -80,7 +79,10 @@ export class EventAppender {
   }
 
   /** The outcome of an append; `undefined` where it is let through, and the log has no room for it. */
-  #decide({ events, condition }: Append): Promise<AppendedRange> | undefined {
+  #decide(
+    events: readonly CheckedEvent[],
+    condition: CheckedCondition | undefined,
+  ): Promise<AppendedRange> | undefined {
     if (this.#log.status === 'open') {
       const known = this.#known(events)
       if (known !== undefined) return known
@@ -167,7 +169,7 @@ export class EventAppender {
     for (const waiting of this.#line) {
       let outcome: Promise<AppendedRange> | undefined
       try {
-        outcome = this.#decide(waiting)
+        outcome = this.#decide(waiting.events, waiting.condition)
       } catch (error) {
         outcome = Promise.reject(error) // Too large for the log: found only now, since it was not asked before.
       }

@@ -1,12 +1,15 @@
 import { SluiceError } from '../errors.js'
 import { NumberList } from './number-list.js'
 import { PostingLists } from './posting-lists.js'
-import type { CheckedQuery } from './query.js'
+import type { CheckedItem, CheckedQuery } from './query.js'
 import { RecentTerms } from './recent-terms.js'
 import { TermTable } from './term-table.js'
 
 /** Positions are kept in 32 bits. */
 export const POSITION_MAX = 2 ** 32 - 2
+
+/** Types whose numbers are kept in a map too: so many that no sensible store has more. */
+const QUICK_TYPES = 1024
 
 /** What an append is told that would go past the last position. */
 export function tooMany(): SluiceError {
@@ -38,6 +41,8 @@ export interface Match {
  */
 export class EventIndex {
   readonly types = new TermTable()
+  /** Types come again and again, and are few: of the first ones a map knows the numbers faster than the table. */
+  readonly #typeNumbers = new Map<string, number>()
   readonly tags = new TermTable()
   /** The type of the event at position 1, 2, … */
   readonly #typeOf = new NumberList()
@@ -63,7 +68,7 @@ export class EventIndex {
 
   /** Adds the event behind the last one. Throws `SLUICE_INVALID_ARGUMENT` past the last position. */
   add(type: string, tags: readonly string[]): void {
-    const position = this.#next(this.types.intern(type))
+    const position = this.#next(this.#internType(type))
     for (const tag of tags) this.#addTag(this.tags.intern(tag), position)
     this.recent.endEvent()
   }
@@ -88,60 +93,45 @@ export class EventIndex {
   /** A query in the index's numbers. It is for now: events that come later can bring types and tags that it lacks. */
   plan(query: CheckedQuery): QueryPlan {
     if (query === 'all') return 'all'
-    const items: PlannedItem[] = []
-    for (const [itemIndex, item] of query.entries()) {
-      const tags = item.tags.map((tag) => this.tags.find(tag))
-      const types = item.types.map((type) => this.types.find(type)).filter((type) => type >= 0)
-      if (tags.includes(-1) || (item.types.length > 0 && types.length === 0)) continue
-      items.push({ itemIndex, types, tags })
-    }
-    return items
+    return query.flatMap((item, itemIndex) => this.#planItem(item, itemIndex))
   }
 
   /** The highest match above a position. */
   lastMatch(query: CheckedQuery, after: number): Match | undefined {
     if (query === 'all') return this.head > after ? { position: this.head, itemIndex: undefined } : undefined
     let found: Match | undefined
-    for (const item of this.#itemsOf(query)) {
-      const position = this.floor(item, this.head, Math.max(after, found?.position ?? 0) + 1)
-      if (position > 0) found = { position, itemIndex: item.itemIndex }
+    for (let itemIndex = 0; itemIndex < query.length; itemIndex++) {
+      const item = query[itemIndex]
+      if (item === undefined || !this.#canMatch(item, found?.position ?? after)) continue
+      const [planned] = this.#planItem(item, itemIndex)
+      if (planned === undefined) continue
+      const position = this.floor(planned, this.head, (found?.position ?? after) + 1)
+      if (position > 0) found = { position, itemIndex }
     }
     return found
   }
 
   /** The highest position from `to` down to `from` that an item matches; 0 where there is none. */
   floor(item: PlannedItem, to: number, from = 1): number {
-    if (item.tags.length === 0) {
-      let highest = 0
-      for (const type of item.types) highest = Math.max(highest, this.#byType.floor(type, to))
-      return highest >= from ? highest : 0
-    }
     let position = to
     while (position >= from) {
-      const common = this.#commonFloor(item.tags, position)
+      const common = item.tags.length === 0 ? position : this.#commonFloor(item.tags, position)
       if (common < from) return 0
-      if (this.#hasType(item, common)) return common
-      position = common - 1
+      if (item.types.length === 0 || (common <= this.head && item.types.includes(this.typeOf(common)))) return common
+      // On to the next one of those types: where they are rare, few of the tags' events are looked at.
+      position = this.#typeFloor(item.types, common)
     }
     return 0
   }
 
   /** The lowest position from `from` up to `to` that an item matches; 0 where there is none. */
   ceiling(item: PlannedItem, from: number, to: number): number {
-    if (item.tags.length === 0) {
-      let lowest = 0
-      for (const type of item.types) {
-        const position = this.#byType.ceiling(type, from)
-        if (position > 0 && (lowest === 0 || position < lowest)) lowest = position
-      }
-      return lowest <= to ? lowest : 0
-    }
     let position = from
-    while (position <= to) {
-      const common = this.#commonCeiling(item.tags, position)
+    while (position > 0 && position <= to) {
+      const common = item.tags.length === 0 ? position : this.#commonCeiling(item.tags, position)
       if (common === 0 || common > to) return 0
-      if (this.#hasType(item, common)) return common
-      position = common + 1
+      if (item.types.length === 0 || (common <= this.head && item.types.includes(this.typeOf(common)))) return common
+      position = this.#typeCeiling(item.types, common)
     }
     return 0
   }
@@ -160,13 +150,48 @@ export class EventIndex {
     this.#byTag.push(tag, position)
   }
 
-  *#itemsOf(query: Exclude<CheckedQuery, 'all'>): Iterable<PlannedItem> {
-    const plan = this.plan(query)
-    if (plan !== 'all') yield* plan
+  /** Whether each of an item's tags, and any of its types, has a position above `after`: what decides most conditions. */
+  #canMatch({ types, tags }: CheckedItem, after: number): boolean {
+    for (const tag of tags) if (lastOf(this.#byTag, this.tags.find(tag)) <= after) return false
+    if (types.length === 0) return true
+    for (const type of types) if (lastOf(this.#byType, this.#findType(type)) > after) return true
+    return false
   }
 
-  #hasType(item: PlannedItem, position: number): boolean {
-    return item.types.length === 0 || item.types.includes(this.typeOf(position))
+  /** An item in the index's numbers; none where it can't match anything. */
+  #planItem(item: CheckedItem, itemIndex: number): PlannedItem[] {
+    const tags = item.tags.map((tag) => this.tags.find(tag))
+    const types = item.types.map((type) => this.#findType(type)).filter((type) => type >= 0)
+    return tags.includes(-1) || (item.types.length > 0 && types.length === 0) ? [] : [{ itemIndex, types, tags }]
+  }
+
+  #findType(type: string): number {
+    return this.#typeNumbers.get(type) ?? this.types.find(type)
+  }
+
+  #internType(type: string): number {
+    const known = this.#typeNumbers.get(type)
+    if (known !== undefined) return known
+    const number = this.types.intern(type)
+    if (this.#typeNumbers.size < QUICK_TYPES) this.#typeNumbers.set(type, number)
+    return number
+  }
+
+  /** The highest position up to `position` that has any of the types; 0 where there is none. */
+  #typeFloor(types: readonly number[], position: number): number {
+    let highest = 0
+    for (const type of types) highest = Math.max(highest, this.#byType.floor(type, position))
+    return highest
+  }
+
+  /** The lowest position from `position` on that has any of the types; 0 where there is none. */
+  #typeCeiling(types: readonly number[], position: number): number {
+    let lowest = 0
+    for (const type of types) {
+      const ceiling = this.#byType.ceiling(type, position)
+      if (ceiling > 0 && (lowest === 0 || ceiling < lowest)) lowest = ceiling
+    }
+    return lowest
   }
 
   /** The highest position up to `position` that all tags have: each tag in turn pulls it down, until none does. */
@@ -192,4 +217,9 @@ export class EventIndex {
     }
     return common
   }
+}
+
+/** The last position of a term; 0 where there is no such term. */
+function lastOf(lists: PostingLists, term: number): number {
+  return term < 0 ? 0 : lists.last(term)
 }

@@ -19,16 +19,25 @@ export interface CheckedCondition {
 }
 
 /** Types and tags are texts that can be told apart when they are written down: not empty, and well-formed. */
-export function checkTerm(name: string, value: unknown): string {
+export function checkTerm(owner: string, part: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '' && value.isWellFormed()) return value
+  // The name is put together only here: that would cost each append more than the check.
+  const name = `${owner}${part}`
   if (typeof value !== 'string' || value === '')
     refuse(`${name} must be a string that is not empty, not ${shown(value)}`)
-  if (!value.isWellFormed()) refuse(`${name} has a lone surrogate, which UTF-8 can't hold: ${shown(value)}`)
-  return value
+  refuse(`${name} has a lone surrogate, which UTF-8 can't hold: ${shown(value)}`)
 }
 
-/** Checks tags: an array of strings without duplicates. Throws `SLUICE_INVALID_ARGUMENT`, naming what it refuses. */
-export function checkTags(name: string, value: unknown): readonly string[] {
-  return checkTerms(name, value)
+/** Checks types or tags: an array of strings without duplicates, which is copied. Throws `SLUICE_INVALID_ARGUMENT`. */
+export function checkTerms(owner: string, part: string, value: unknown): readonly string[] {
+  if (!Array.isArray(value)) refuse(`${owner}${part} must be an array of strings, not ${shown(value)}`)
+  const terms: readonly unknown[] = value
+  const only = terms[0]
+  // A look at a single one, by far the most frequent case, takes no loop.
+  if (terms.length === 1 && typeof only === 'string' && only !== '' && only.isWellFormed()) return [only]
+  const checked = terms.map((term, index) => checkTerm(`${owner}${part}`, `[${index}]`, term))
+  refuseDuplicates(`${owner}${part}`, checked)
+  return checked
 }
 
 /** Checks a query, and copies it: later changes by the caller don't matter. Throws `SLUICE_INVALID_ARGUMENT`. */
@@ -74,19 +83,11 @@ function checkItem(name: string, item: unknown): CheckedItem {
   refuseUnknown(name, item, ['types', 'tags'])
   const { types, tags }: { readonly types?: unknown; readonly tags?: unknown } = item
   const checked = {
-    types: types === undefined ? [] : checkTerms(`${name}.types`, types),
-    tags: tags === undefined ? [] : checkTerms(`${name}.tags`, tags),
+    types: types === undefined ? [] : checkTerms(name, '.types', types),
+    tags: tags === undefined ? [] : checkTerms(name, '.tags', tags),
   }
   if (checked.types.length + checked.tags.length > 0) return checked
   refuse(`${name} matches nothing in particular: it must have a type or a tag at least ('all' is all events)`)
-}
-
-function checkTerms(name: string, value: unknown): readonly string[] {
-  if (!Array.isArray(value)) refuse(`${name} must be an array of strings, not ${shown(value)}`)
-  const terms: readonly unknown[] = value
-  const checked = terms.map((term, index) => checkTerm(`${name}[${index}]`, term))
-  refuseDuplicates(name, checked)
-  return checked
 }
 
 /** A few are compared one by one: that is cheaper than a set. */

@@ -13,6 +13,9 @@ const PAGE_BYTES = 256 * 1024
 const UNIT_SHIFT = 2
 const UNITS_PER_PAGE = PAGE_BYTES >>> UNIT_SHIFT
 
+/** A shorter key is written here: that takes less than to call for it. */
+const WRITTEN_HERE_MAX = 48
+
 /** A key with a character above U+00FF takes two bytes for each code unit; else one. */
 const WIDE = 0x8000_0000
 
@@ -24,13 +27,17 @@ const WIDE = 0x8000_0000
  */
 export class TermTable {
   readonly #seed: number
-  readonly #shards: Uint32Array[] = Array.from({ length: SHARDS }, () => new Uint32Array(SLOTS_MIN))
+  /** Slots of two numbers: one more than that of a string, 0 for none; and its hash, so that others are passed over quickly. */
+  readonly #shards: Uint32Array[] = Array.from({ length: SHARDS }, () => new Uint32Array(2 * SLOTS_MIN))
   readonly #shardSizes = new Uint32Array(SHARDS)
-  readonly #hashes = new NumberList()
   readonly #lengths = new NumberList()
   readonly #starts = new NumberList()
   readonly #pages: Buffer[] = []
   #pageEnd = PAGE_BYTES
+  /** Of the string that was looked for last: an append's condition and its event often ask for the same one. */
+  #lastTerm: string | undefined
+  #lastHash = 0
+  #lastNumber = -1
 
   constructor(seed = randomInt(2 ** 32)) {
     this.#seed = seed
@@ -38,12 +45,12 @@ export class TermTable {
 
   /** How many strings there are: the next one gets this number. */
   get size(): number {
-    return this.#hashes.length
+    return this.#lengths.length
   }
 
   /** Bytes that are held, used or not. */
   get bytes(): number {
-    let bytes = this.#hashes.bytes + this.#lengths.bytes + this.#starts.bytes
+    let bytes = this.#lengths.bytes + this.#starts.bytes
     for (const shard of this.#shards) bytes += shard.byteLength
     for (const page of this.#pages) bytes += page.length
     return bytes
@@ -51,18 +58,23 @@ export class TermTable {
 
   /** The number of a string; -1 where it has none. */
   find(term: string): number {
-    return this.#findHashed(term, this.#hash(term))
+    if (term === this.#lastTerm) return this.#lastNumber
+    const hash = this.#hash(term)
+    const number = this.#findHashed(term, hash)
+    this.#lastTerm = term
+    this.#lastHash = hash
+    this.#lastNumber = number
+    return number
   }
 
   /** The number of a string, which gets one where it has none. */
   intern(term: string): number {
-    const hash = this.#hash(term)
-    const found = this.#findHashed(term, hash)
+    const found = this.find(term)
     if (found >= 0) return found
     const number = this.size
     this.#store(term)
-    this.#hashes.push(hash)
-    this.#link(number, hash)
+    this.#link(number, this.#lastHash)
+    this.#lastNumber = number
     return number
   }
 
@@ -96,6 +108,7 @@ export class TermTable {
     const count = packed.readUInt32LE(0)
     let at = 4 + 4 * count
     if (at > packed.length) return false
+    this.#lastTerm = undefined // What was not found can be found then.
     for (let index = 0; index < count; index++) {
       const length = packed.readUInt32LE(4 + 4 * index)
       const end = at + bytesOf(length)
@@ -105,7 +118,6 @@ export class TermTable {
       const { page, start } = this.#room(end - at)
       packed.copy(page, start, at, end)
       this.#lengths.push(length)
-      this.#hashes.push(hash)
       this.#link(number, hash)
       at = end
     }
@@ -137,18 +149,21 @@ export class TermTable {
     const shard = this.#shards[hash & SHARD_MASK]
     if (shard === undefined) return -1 // There are as many as the mask allows.
     const mask = shard.length - 1
-    for (let slot = (hash >>> SHARD_SHIFT) & mask; ; slot = (slot + 1) & mask) {
-      const number = (shard[slot] ?? 0) - 1
+    for (let at = firstAt(hash, mask); ; at = (at + 2) & mask) {
+      const number = (shard[at] ?? 0) - 1
       if (number < 0) return -1
-      if (this.#hashes.at(number) === hash && this.#is(number, term)) return number
+      if (shard[at + 1] === hash && this.#is(number, term)) return number
     }
   }
 
   #is(number: number, term: string): boolean {
     const length = this.#lengths.at(number)
     if ((length & ~WIDE) >>> 0 !== term.length) return false
-    const { page, at, wide } = this.#placeOf(number)
-    if (wide) {
+    const start = this.#starts.at(number)
+    const page = this.#pages[Math.floor(start / UNITS_PER_PAGE)]
+    if (page === undefined) return false // Each number has its page.
+    const at = (start % UNITS_PER_PAGE) << UNIT_SHIFT
+    if (length >= WIDE) {
       for (let index = 0; index < term.length; index++) {
         if (page.readUInt16LE(at + 2 * index) !== term.charCodeAt(index)) return false
       }
@@ -172,7 +187,8 @@ export class TermTable {
   #store(term: string): void {
     const wide = isWide(term)
     const { page, start } = this.#room(wide ? term.length * 2 : term.length)
-    page.write(term, start, wide ? 'utf16le' : 'latin1')
+    if (wide || term.length > WRITTEN_HERE_MAX) page.write(term, start, wide ? 'utf16le' : 'latin1')
+    else for (let at = 0; at < term.length; at++) page[start + at] = term.charCodeAt(at)
     this.#lengths.push(wide ? (term.length | WIDE) >>> 0 : term.length)
   }
 
@@ -196,12 +212,15 @@ export class TermTable {
     this.#shardSizes[index] = size
     const shard = this.#shards[index]
     if (shard === undefined) return // There are as many as the mask allows.
-    if (size * 4 <= shard.length * 3) {
+    if (size * 8 <= shard.length * 3) {
       put(shard, number, hash)
       return
     }
     const grown = new Uint32Array(shard.length * 2)
-    for (const entry of shard) if (entry > 0) put(grown, entry - 1, this.#hashes.at(entry - 1))
+    for (let at = 0; at < shard.length; at += 2) {
+      const entry = shard[at] ?? 0
+      if (entry > 0) put(grown, entry - 1, shard[at + 1] ?? 0)
+    }
     put(grown, number, hash)
     this.#shards[index] = grown
   }
@@ -209,9 +228,15 @@ export class TermTable {
 
 function put(shard: Uint32Array, number: number, hash: number): void {
   const mask = shard.length - 1
-  let slot = (hash >>> SHARD_SHIFT) & mask
-  while (shard[slot] !== 0) slot = (slot + 1) & mask
-  shard[slot] = number + 1
+  let at = firstAt(hash, mask)
+  while (shard[at] !== 0) at = (at + 2) & mask
+  shard[at] = number + 1
+  shard[at + 1] = hash
+}
+
+/** Where the search for a hash begins, in a shard of `mask` + 1 numbers. */
+function firstAt(hash: number, mask: number): number {
+  return ((hash >>> SHARD_SHIFT) << 1) & mask
 }
 
 /** Spreads what was mixed in over all bits. */
