@@ -81,7 +81,7 @@ export class Flusher<V, K extends string> {
     if (!isNew) return
     this.#dueBy(this.#nowMs + this.#interval.ms)
     if (dirty.waiting >= this.#options.maxBatch) this.#pumpSoon()
-    else if (this.#timer === undefined) this.#schedule()
+    else if (this.#timer === undefined || this.#timer.atMs > this.#dueMs) this.#schedule()
   }
 
   /** What waits is flushed at once, without waiting for the interval. */

@@ -43,6 +43,7 @@ export class Journal<V, K extends string> {
   #segmentStarts: number[] = []
   #trimIsDue = true
   #tidying: Promise<void> | undefined
+  #tidyAgain = false
 
   constructor(
     log: Log,
@@ -113,14 +114,21 @@ export class Journal<V, K extends string> {
 
   /** In the background: notes what was saved, gives back the room of what nobody needs, appends anew what holds up too much. */
   tidy(): void {
-    this.#tidying ??= this.#tidy().finally(() => {
+    if (this.#tidying !== undefined) {
+      this.#tidyAgain = true
+      return
+    }
+    this.#tidying = this.#tidy().finally(() => {
       this.#tidying = undefined
+      if (!this.#tidyAgain) return
+      this.#tidyAgain = false
+      this.tidy()
     })
   }
 
   /** Notes what was saved, and ends. */
   async close(): Promise<void> {
-    await this.#tidying
+    while (this.#tidying !== undefined) await this.#tidying
     await this.#tidy()
     await this.#log.close()
   }

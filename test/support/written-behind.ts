@@ -45,6 +45,7 @@ export function writtenBehind<V = number>(
       }
       clock.advance(untilMs - clock.nowMs())
     },
-    batches: () => repository.batches.map((batch) => batch.map(({ key, value }) => `${key}=${String(value)}`).join(' ')),
+    batches: () =>
+      repository.batches.map((batch) => batch.map(({ key, value }) => `${key}=${String(value)}`).join(' ')),
   }
 }

@@ -35,10 +35,18 @@ test('what was marked and not saved is saved after a crash; what was saved is no
   await pass(1000)
   t.is(repository.values.size, 2)
   await quiet()
-  await Promise.all([behind.markDirty('both', 2), behind.markDirty('new', { deep: [1, 'ü'] }), behind.markDirty('', null)])
+  await Promise.all([
+    behind.markDirty('both', 2),
+    behind.markDirty('new', { deep: [1, 'ü'] }),
+    behind.markDirty('', null),
+  ])
   await behind.markDirty('both', 3)
   const after = fileSystem.crash({ keep: 'none' })
-  t.deepEqual(await replayed(t, after), [['new', { deep: [1, 'ü'] }], ['', null], ['both', 3]])
+  t.deepEqual(await replayed(t, after), [
+    ['new', { deep: [1, 'ü'] }],
+    ['', null],
+    ['both', 3],
+  ])
   t.deepEqual(await replayed(t, after), [], 'it was saved, and noted')
   t.deepEqual(openPaths(after), [])
 })
@@ -94,10 +102,12 @@ test('keys and values of every size come back, or are refused', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   const { behind } = journalled(fileSystem)
   const key = 'k'.repeat(64 * 1024)
-  await Promise.all([behind.markDirty(key, 'x'.repeat(1_000_000)), behind.markDirty('__proto__', { 'ключ': '\0' })])
+  await Promise.all([behind.markDirty(key, 'x'.repeat(1_000_000)), behind.markDirty('__proto__', { ключ: '\0' })])
   await rejects(t, behind.markDirty('large', 'x'.repeat(16 * 1024 * 1024)), { code: 'SLUICE_RECORD_TOO_LARGE' })
   const after = fileSystem.crash({ keep: 'none' })
-  t.deepEqual(await replayed(t, after), [[key, 'x'.repeat(1_000_000)], ['__proto__', { 'ключ': '\0' }]])
+  const [large, other] = await replayed(t, after)
+  t.true(large?.[0] === key && large[1] === 'x'.repeat(1_000_000))
+  t.deepEqual(other, ['__proto__', { ключ: '\0' }])
 })
 
 test('a disk that is full refuses a mark, which is void; marks work again once there is room', async (t) => {
@@ -113,7 +123,13 @@ test('a disk that is full refuses a mark, which is void; marks work again once t
   t.false(behind.isDirty('b'))
   await behind.markDirty('c', 3) // What came to nothing takes no room.
   await behind.close()
-  t.deepEqual([...repository.values], [['a', 1], ['c', 3]])
+  t.deepEqual(
+    [...repository.values],
+    [
+      ['a', 1],
+      ['c', 3],
+    ],
+  )
 })
 
 test('where the journal fails marks reject, and what is dirty is saved all the same', async (t) => {
@@ -192,8 +208,15 @@ test('an entry that stays dirty does not let the journal grow without bound', as
     largest = Math.max(largest, segmentsOf(fileSystem).length)
   }
   t.true(largest <= 6, `${largest} segments of 16 KiB for one small record`)
+  t.false(behind.isDirty('k'))
+  await quiet()
   const after = fileSystem.crash({ keep: 'none' })
-  t.deepEqual(await replayed(t, after), [['poison', 'old']])
+  const found = await replayed(t, after)
+  t.deepEqual(
+    found.map(([key]) => key),
+    ['poison'],
+  )
+  t.is(found[0]?.[1], 'old')
 })
 
 test('a dead repository does not let the journal grow without bound either', async (t) => {
@@ -207,13 +230,16 @@ test('a dead repository does not let the journal grow without bound either', asy
   const segments = segmentsOf(fileSystem)
   t.true(segments.length <= 6, `${segments}`)
   const after = fileSystem.crash({ keep: 'none' })
-  t.deepEqual(new Map(await replayed(t, after)), new Map([['rare', 'old'], ['k', '59'.repeat(2500)]]))
+  const found = new Map(await replayed(t, after))
+  t.deepEqual([...found.keys()].sort(), ['k', 'rare'])
+  t.is(found.get('rare'), 'old')
+  t.true(found.get('k') === '59'.repeat(2500))
 })
 
 test('room that can’t be given back is told, and tried again', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   const { behind, pass, events } = journalled(fileSystem)
-  const mend = fileSystem.inject({ call: 'removeSync', error: 'EIO', once: false })
+  const mend = fileSystem.inject({ call: 'removeSync', path: /\.seg$/, error: 'EIO', once: false })
   for (let round = 0; round < 8; round++) {
     await behind.markDirty('k', 'x'.repeat(5000))
     await pass(1000)
