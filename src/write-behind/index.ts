@@ -14,3 +14,6 @@ export type {
   WriteBehindStats,
 } from './contract.js'
 export { createWriteBehind } from './create-write-behind.js'
+export type { Archive, HybridOptions, HybridRepository, HybridStats } from './hybrid-contract.js'
+export { createHybridRepository } from './hybrid-repository.js'
+export { type KeyedStore, stateRepository } from './state-repository.js'
