@@ -3,6 +3,7 @@ import type {
   AppendCondition,
   AppendedRange,
   EventAppendOptions,
+  EventReadOptions,
   EventShape,
   EventStore,
   Matching,
@@ -49,6 +50,24 @@ export interface DecisionModel<E extends EventShape, M extends DecisionProjectio
   readonly position: number
 }
 
+/**
+ * What a decision model is read from: any event store. `E` are the events as it gives them, by which TypeScript finds
+ * out which they are.
+ */
+export interface DecisionSource<E extends EventShape> {
+  read(query: 'all', options?: EventReadOptions): AsyncIterable<E>
+  head(): number
+}
+
+/** What a decision is made on: any event store. */
+export interface DecisionStore<E extends EventShape> extends DecisionSource<E> {
+  append(
+    events: readonly NewEvent<E>[],
+    condition?: AppendCondition<E['type']>,
+    options?: EventAppendOptions,
+  ): Promise<AppendedRange>
+}
+
 export interface DecisionOptions {
   /** Ends reading, and the wait for room, with the signal's reason. */
   readonly signal?: AbortSignal
@@ -79,7 +98,7 @@ export function projectionsOf<E extends EventShape>(): <const Q extends Query<E[
  * Throws `SLUICE_INVALID_ARGUMENT`. Rejects as reading does, with the signal's reason, or with what a projection throws.
  */
 export function buildDecisionModel<E extends EventShape, const M extends DecisionProjections<E['type']>>(
-  store: EventStore<E>,
+  store: DecisionSource<E>,
   projections: M,
   options: DecisionOptions = {},
 ): Promise<DecisionModel<E, M>> {
@@ -97,10 +116,14 @@ export function buildDecisionModel<E extends EventShape, const M extends Decisio
  * Throws `SLUICE_INVALID_ARGUMENT`. Rejects with `SLUICE_APPEND_CONDITION_FAILED` once it has tried `retries` times more;
  * else as `buildDecisionModel` and `append` do.
  */
-export function decide<E extends EventShape, const M extends DecisionProjections<E['type']>>(
-  store: EventStore<E>,
+export function decide<
+  E extends EventShape,
+  const M extends DecisionProjections<E['type']>,
+  const D extends Decision<E>,
+>(
+  store: DecisionStore<E>,
   projections: M,
-  handler: (state: DecisionState<M>) => Decision<E> | Promise<Decision<E>>,
+  handler: (state: DecisionState<M>) => D | Promise<D>,
   options: DecideOptions = {},
 ): Promise<AppendedRange | undefined> {
   const plan = new DecisionPlan<E, M>(projections)
@@ -114,7 +137,7 @@ export function decide<E extends EventShape, const M extends DecisionProjections
 }
 
 async function decideWith<E extends EventShape, M extends DecisionProjections<E['type']>>(
-  store: EventStore<E>,
+  store: DecisionStore<E>,
   plan: DecisionPlan<E, M>,
   handler: (state: DecisionState<M>) => Decision<E> | Promise<Decision<E>>,
   retries: number,
@@ -124,15 +147,24 @@ async function decideWith<E extends EventShape, M extends DecisionProjections<E[
   for (let left = retries; ; left--) {
     const { state, appendCondition } = await plan.read(store, signal)
     const decision = await handler(state)
-    if (decision === undefined || (Array.isArray(decision) && decision.length === 0)) return undefined
+    if (decision === undefined) return undefined
+    const events = isList(decision) ? decision : [decision]
+    if (events.length === 0) return undefined
     try {
-      return await store.append(decision, appendCondition, appendOptions)
+      return await store.append(events, appendCondition, appendOptions)
     } catch (error) {
       // It is told only once the event in between is durable: the next reading finds it.
       const conflict = error instanceof SluiceError && error.code === 'SLUICE_APPEND_CONDITION_FAILED'
       if (!conflict || left === 0) throw error
     }
   }
+}
+
+/** `Array.isArray` doesn't know of arrays that are only to be read. */
+function isList<E extends EventShape>(
+  decision: NewEvent<E> | readonly NewEvent<E>[],
+): decision is readonly NewEvent<E>[] {
+  return Array.isArray(decision)
 }
 
 interface PlannedProjection {
@@ -155,13 +187,15 @@ class DecisionPlan<E extends EventShape, M extends DecisionProjections<E['type']
     this.#query = plainQuery(unionOfQueries(this.#projections.map(({ query }) => query))) as Query<E['type']>
   }
 
-  async read(store: EventStore<E>, signal: AbortSignal | undefined): Promise<DecisionModel<E, M>> {
+  async read(store: DecisionSource<E>, signal: AbortSignal | undefined): Promise<DecisionModel<E, M>> {
     signal?.throwIfAborted()
     // Before anything is read: what is stored from now on lies behind it, and breaks the condition where it matches.
     const position = store.head()
     const readings = this.#projections.map((projection) => ({ ...projection, state: projection.init() }))
     if (position > 0) {
-      const events = store.read(this.#query, { to: position, ...(signal === undefined ? {} : { signal }) })
+      // Every store takes every query: only what TypeScript has to know of it is said with 'all'.
+      const source = store as unknown as Pick<EventStore<E>, 'read'>
+      const events = source.read(this.#query, { to: position, ...(signal === undefined ? {} : { signal }) })
       for await (const event of events) {
         for (const reading of readings) {
           if (matchesQuery(reading.query, event)) reading.state = reading.apply(reading.state, event)

@@ -9,11 +9,18 @@ import { readTerms } from './event-record.js'
 import { IdWindow } from './id-window.js'
 import { decodeHead, decodeIndexFile, encodeIndexFile, type IndexFileHead } from './index-file.js'
 
-/** A file is sealed with so many events, or tags. */
-const SEALED_EVENTS = 65_536
-const SEALED_TAGS = 1_048_576
-/** After a failure it is tried again once so many more events are there. */
-const RETRY_EVENTS = 8192
+/** When files are sealed. */
+export interface SealingRule {
+  /** A file is sealed with so many events, or a few less where they have many tags. */
+  readonly events: number
+  /** A file is sealed with so many tags, those of its last event left aside. */
+  readonly tags: number
+}
+
+export const SEALING: SealingRule = { events: 65_536, tags: 1_048_576 }
+
+/** After a failure it is tried again once a part of a file more is there. */
+const RETRY_SHARE = 1 / 8
 
 const ENDING = '.index'
 const POSITION_DIGITS = 10
@@ -27,7 +34,7 @@ export interface IndexRecovery {
   readonly loaded: number
   /** Events that were read from the log, to make the index anew: those behind the last file, or all. */
   readonly rebuilt: number
-  /** Why files were given up, one line each: damaged, or of another history. Their events were read from the log. */
+  /** See `EventStoreRecovery`. */
   readonly discarded: readonly string[]
 }
 
@@ -54,37 +61,38 @@ export class IndexCheckpoints {
   readonly #folder: IndexFolder
   readonly #index: EventIndex
   readonly #ids: IdWindow
+  readonly #rule: SealingRule
   /** The first numbers that no sealed file has. */
   #types = 0
   #tags = 0
   #writing: Promise<void> | undefined
   #retryAt = 0
 
-  constructor(log: Log, folder: IndexFolder, index: EventIndex, ids: IdWindow) {
+  constructor(log: Log, folder: IndexFolder, index: EventIndex, ids: IdWindow, rule: SealingRule) {
     this.#log = log
     this.#folder = folder
     this.#index = index
     this.#ids = ids
+    this.#rule = rule
   }
 
   /** Makes the index of a log: from its files, as far as they are good, and from the log itself. */
-  static async open(log: Log, folder: IndexFolder, rememberedIds: number): Promise<OpenedIndex> {
+  static async open(log: Log, folder: IndexFolder, rememberedIds: number, rule: SealingRule): Promise<OpenedIndex> {
     makeSnapshotFolder(folder.fileSystem, folder.directory)
     const index = new EventIndex()
     const ids = new IdWindow(rememberedIds)
-    const checkpoints = new IndexCheckpoints(log, folder, index, ids)
+    const checkpoints = new IndexCheckpoints(log, folder, index, ids, rule)
     const discarded: string[] = []
     await checkpoints.#load(discarded)
     const loaded = index.head
-    await checkpoints.#catchUp()
+    await checkpoints.#catchUp(discarded)
     return { index, ids, checkpoints, recovery: { loaded, rebuilt: index.head - loaded, discarded } }
   }
 
   /** Whether there is enough for a file of its own. */
   get due(): boolean {
-    const { recent } = this.#index
-    const events = this.#log.durableLsn - recent.firstPosition + 1
-    return (events >= SEALED_EVENTS || recent.tagCount >= SEALED_TAGS) && events > 0 && events >= this.#retryAt
+    const events = this.#log.durableLsn - this.#index.recent.firstPosition + 1
+    return events >= this.#retryAt && this.#fills(this.#log.durableLsn)
   }
 
   /**
@@ -105,10 +113,17 @@ export class IndexCheckpoints {
     if (this.#log.durableLsn >= this.#index.recent.firstPosition) await this.write(false)
   }
 
+  /** Whether what is durable up to `last`, and in the index, is enough for a file of its own. */
+  #fills(last: number): boolean {
+    const { recent } = this.#index
+    const events = last - recent.firstPosition + 1
+    return events > 0 && (events >= this.#rule.events || recent.tagCount >= this.#rule.tags)
+  }
+
   async #write(sealed: boolean): Promise<void> {
     const { recent } = this.#index
     const first = recent.firstPosition
-    const last = this.#lastOfFile(first, sealed)
+    const last = this.#lastOfFile(first)
     const record = await this.#log.get(last)
     if (record === undefined) return // Nothing is durable yet.
     const scope = {
@@ -123,21 +138,23 @@ export class IndexCheckpoints {
       await writeDerivedSnapshot(this.#place(nameOf(first)), inTurns(encodeIndexFile(this.#index, this.#ids, scope)))
       this.#retryAt = 0
     } catch (error) {
-      this.#retryAt = last - first + 1 + RETRY_EVENTS
+      this.#retryAt = last - first + 1 + Math.ceil(this.#rule.events * RETRY_SHARE)
       throw error
     }
     if (sealed) this.#seal(scope.types.to, scope.tags.to, last)
   }
 
   /** The last position of the file that begins at `first`. */
-  #lastOfFile(first: number, sealed: boolean): number {
+  #lastOfFile(first: number): number {
     const { recent } = this.#index
-    const last = Math.min(this.#log.durableLsn, first + SEALED_EVENTS - 1)
-    if (!sealed || recent.tagCount < SEALED_TAGS) return last
+    // While a log is taken up, more is durable than the index has yet.
+    const durable = Math.min(this.#log.durableLsn, this.#index.head)
+    const last = Math.min(durable, first + this.#rule.events - 1)
+    if (recent.tagCount < this.#rule.tags) return last
     let tags = 0
     for (let position = first; position < last; position++) {
       tags += recent.tagsOf(position).length
-      if (tags >= SEALED_TAGS) return position
+      if (tags >= this.#rule.tags) return position
     }
     return last
   }
@@ -226,16 +243,18 @@ export class IndexCheckpoints {
   }
 
   /** Takes up from the log what no file has. */
-  async #catchUp(): Promise<void> {
+  async #catchUp(notes: string[]): Promise<void> {
     for await (const { lsn, data } of this.#log.read({ from: this.#index.head + 1 })) {
       const { type, tags, id } = readTerms(lsn, data)
       this.#index.add(type, tags)
       if (id !== undefined) this.#ids.add(id, lsn)
       this.#ids.settle(lsn)
       // Written on the way, so that not all of a long log has to be kept in mind for it.
-      if (lsn % 1024 === 0 && this.#index.head - this.#index.recent.firstPosition + 1 >= SEALED_EVENTS) {
-        await this.write(true)
-      }
+      const events = lsn - this.#index.recent.firstPosition + 1
+      if (events < this.#retryAt || !this.#fills(lsn)) continue
+      await this.write(true).catch((error: unknown) => {
+        notes.push(`the index can't be written down: ${error instanceof Error ? error.message : String(error)}`)
+      })
     }
   }
 

@@ -13,6 +13,7 @@ export type {
   SubscribeOptions,
 } from './contract.js'
 export {
+  type AnyDecisionProjection,
   buildDecisionModel,
   type DecideOptions,
   type Decision,
@@ -20,7 +21,9 @@ export {
   type DecisionOptions,
   type DecisionProjection,
   type DecisionProjections,
+  type DecisionSource,
   type DecisionState,
+  type DecisionStore,
   decide,
   projectionsOf,
 } from './decision-model.js'

@@ -8,7 +8,7 @@ import { resolveTuning } from '../options.js'
 import type { EventShape } from './contract.js'
 import { DirectoryEventStore } from './directory-event-store.js'
 import type { WaitingBounds } from './event-appender.js'
-import { IndexCheckpoints } from './index-checkpoints.js'
+import { IndexCheckpoints, SEALING, type SealingRule } from './index-checkpoints.js'
 import { CheckpointFolder } from './projection-checkpoint.js'
 import { isPlain } from './query.js'
 import type { DirectoryEventStore as Contract, EventContextOptions, EventStoreOptions } from './store-contract.js'
@@ -34,6 +34,15 @@ export function openEventStore<E extends EventShape = EventShape>(
   directory: string,
   options: EventStoreOptions = {},
 ): Promise<Contract<E>> {
+  return openEventStoreSealing(directory, options, SEALING)
+}
+
+/** As {@link openEventStore}, with files of its index that are sealed by another rule: only for tests. */
+export function openEventStoreSealing<E extends EventShape = EventShape>(
+  directory: string,
+  options: EventStoreOptions,
+  rule: SealingRule,
+): Promise<Contract<E>> {
   const root = absoluteFolder(directory)
   const { contexts = {}, ...own } = checkObject(options)
   const checked = checkOptions(own, 'an event store')
@@ -43,8 +52,9 @@ export function openEventStore<E extends EventShape = EventShape>(
   async function open(): Promise<DirectoryEventStore<E>> {
     const opened = new Map<string, DirectoryEventStore>()
     try {
-      for (const [name, each] of below) opened.set(name, await openOne(join(root, 'contexts', name), each, new Map()))
-      return await openOne<E>(root, checked, opened)
+      for (const [name, each] of below)
+        opened.set(name, await openOne(join(root, 'contexts', name), each, new Map(), rule))
+      return await openOne<E>(root, checked, opened, rule)
     } catch (error) {
       // What this ends with is told by what went wrong before.
       await Promise.allSettled([...opened.values()].map((context) => context.close()))
@@ -57,12 +67,14 @@ async function openOne<E extends EventShape>(
   root: string,
   { log: logOptions, bounds, rememberedIds }: CheckedOptions,
   contexts: ReadonlyMap<string, DirectoryEventStore>,
+  rule: SealingRule,
 ): Promise<DirectoryEventStore<E>> {
   const log = await openLog(join(root, 'log'), logOptions)
   try {
     refuseTrimmed(log)
     const fileSystem = logOptions.fileSystem ?? nodeFileSystem
-    const opened = await IndexCheckpoints.open(log, { fileSystem, directory: join(root, 'index') }, rememberedIds)
+    const folder = { fileSystem, directory: join(root, 'index') }
+    const opened = await IndexCheckpoints.open(log, folder, rememberedIds, rule)
     const projections = new CheckpointFolder(fileSystem, join(root, 'projections'))
     return new DirectoryEventStore<E>({ log, opened, bounds, projections, contexts })
   } catch (error) {

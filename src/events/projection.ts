@@ -247,6 +247,9 @@ class LiveProjection<S> extends GuardedEmitter<ProjectionEvents> implements Proj
   // Waiting.
 
   async #until(position: number, signal: AbortSignal | undefined): Promise<void> {
+    /** An event below it, or at it, that is known to be on its way. */
+    let coming = 0
+    // Between a look at how things stand and the wait for a change nothing else may run.
     for (;;) {
       signal?.throwIfAborted()
       const run = this.#run
@@ -254,11 +257,12 @@ class LiveProjection<S> extends GuardedEmitter<ProjectionEvents> implements Proj
       if (this.#status === 'failed') throw this.#error
       if (this.#status === 'stopped') throw stoppedError(this.name)
       if (this.#status !== 'live' || run.ended) await this.#watch.reaches(position, signal)
+      else if (run.position < coming) await this.#watch.reaches(coming, signal)
       else if (this.#source.head() < position) await this.#stored(position, signal)
       else {
         // What is durable was handed to the subscription, as a rule: it is let do its work first.
         await new Promise((resolve) => setImmediate(resolve))
-        if (run.position < position) await this.#seen(run, position, signal)
+        if (run.position < position) coming = Math.min(position, (await this.#lookAhead(run)) ?? 0)
       }
     }
   }
@@ -280,13 +284,13 @@ class LiveProjection<S> extends GuardedEmitter<ProjectionEvents> implements Proj
     }
   }
 
-  async #seen(run: ProjectionRun<S>, position: number, signal: AbortSignal | undefined): Promise<void> {
+  async #lookAhead(run: ProjectionRun<S>): Promise<number | undefined> {
     try {
-      const next = await run.lookAhead()
-      if (next !== undefined && run === this.#run) await this.#watch.reaches(Math.min(next, position), signal)
+      return await run.lookAhead()
     } catch (error) {
       // Another run took its place, or it came to its end: that is looked at again.
       if (run === this.#run && !run.ended) throw error
+      return undefined
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Query } from './contract.js'
+import type { Query, QueryItem } from './contract.js'
 import type { CheckedItem, CheckedQuery } from './query.js'
 
 /** What of an event a query looks at. */
@@ -7,17 +7,23 @@ interface MatchedEvent {
   readonly tags: readonly string[]
 }
 
-/** Whether a query matches an event. */
-export function matchesQuery(query: CheckedQuery, event: MatchedEvent): boolean {
+/** Whether a query, which a store would accept, matches an event. */
+export function matchesQuery(query: Query, event: MatchedEvent): boolean {
   if (query === 'all') return true
+  if (!isList(query)) return matchesItem(query, event)
   for (const item of query) if (matchesItem(item, event)) return true
   return false
 }
 
-function matchesItem({ types, tags }: CheckedItem, event: MatchedEvent): boolean {
-  if (types.length > 0 && !types.includes(event.type)) return false
-  for (const tag of tags) if (!event.tags.includes(tag)) return false
+function matchesItem({ types, tags }: QueryItem, event: MatchedEvent): boolean {
+  if (types !== undefined && types.length > 0 && !types.includes(event.type)) return false
+  if (tags !== undefined) for (const tag of tags) if (!event.tags.includes(tag)) return false
   return true
+}
+
+/** `Array.isArray` doesn't know of arrays that are only to be read. */
+function isList(query: QueryItem | readonly QueryItem[]): query is readonly QueryItem[] {
+  return Array.isArray(query)
 }
 
 /** What any of the queries matches, without items that come twice. */

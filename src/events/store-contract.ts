@@ -52,7 +52,10 @@ export interface EventStoreRecovery {
     readonly loaded: number
     /** Events that had to be read from the log: those behind the files, or all. */
     readonly rebuilt: number
-    /** Why files were given up, one line each: damaged, or of another history. Nothing is lost by it but time. */
+    /**
+     * Why files were given up (damaged, or of another history), or could not be written, one line each. Nothing is lost by
+     * it but time.
+     */
     readonly discarded: readonly string[]
   }
 }

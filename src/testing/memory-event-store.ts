@@ -6,7 +6,6 @@ import type {
   EventReadOptions,
   EventShape,
   EventStore,
-  Matching,
   NewEvent,
   Query,
   StoredEvent,
@@ -31,16 +30,10 @@ import {
 interface KeptEvent extends CheckedEvent {
   readonly position: number
   readonly timestamp: number
-  /** The position of the first event of its append. */
 }
 
-/**
- * An event store in memory, for tests: the contract in its simplest form, by arrays and linear scans. It is what other
- * stores are compared with. Events are "durable" at the end of the turn of the event loop in which they were accepted;
- * until then no reader sees them, and no append settles. Promises settle in the order of the calls. It remembers every
- * id, has no limit of size, and nothing is left of it once it is closed.
- */
-export class MemoryEventStore<E extends EventShape = EventShape> implements EventStore<E> {
+/** An {@link EventStore} of any events at all: what is in it has no type of its own. */
+class UntypedEventStore {
   /** All that were accepted: the one at index i has position i + 1. */
   readonly #events: KeptEvent[] = []
   readonly #settlements: (() => void)[] = []
@@ -50,8 +43,8 @@ export class MemoryEventStore<E extends EventShape = EventShape> implements Even
   #closed = false
 
   append(
-    events: NewEvent<E> | readonly NewEvent<E>[],
-    condition?: AppendCondition<E['type']>,
+    events: NewEvent | readonly NewEvent[],
+    condition?: AppendCondition,
     options?: EventAppendOptions,
   ): Promise<AppendedRange> {
     const checked = checkedEvents(events)
@@ -62,24 +55,16 @@ export class MemoryEventStore<E extends EventShape = EventShape> implements Even
     return this.#settleLater(this.#decide(checked, guard))
   }
 
-  read<const Q extends Query<E['type']>>(
-    query: Q,
-    options?: EventReadOptions,
-  ): AsyncIterable<StoredEvent<Matching<E, Q>>> {
+  read(query: Query, options?: EventReadOptions): AsyncIterable<StoredEvent> {
     const checked = checkedQuery(query)
     const reading = checkedReading(options)
-    // What is in this store was appended as E, and of that only what the query matches is given.
-    return this.#range(checked, reading, this.#durable, this.#closed) as AsyncIterable<StoredEvent<Matching<E, Q>>>
+    return this.#range(checked, reading, this.#durable, this.#closed)
   }
 
-  subscribe<const Q extends Query<E['type']>>(
-    query: Q,
-    options?: SubscribeOptions,
-  ): AsyncIterable<StoredEvent<Matching<E, Q>>> {
+  subscribe(query: Query, options?: SubscribeOptions): AsyncIterable<StoredEvent> {
     const checked = checkedQuery(query)
     const { from, signal } = checkedSubscription(options)
-    // As above.
-    return this.#follow(checked, from, signal, this.#closed) as AsyncIterable<StoredEvent<Matching<E, Q>>>
+    return this.#follow(checked, from, signal, this.#closed)
   }
 
   head(): number {
@@ -187,6 +172,17 @@ export class MemoryEventStore<E extends EventShape = EventShape> implements Even
     for (const wake of this.#watchers) wake()
   }
 }
+
+/**
+ * An event store in memory, for tests: the contract in its simplest form, by arrays and linear scans. It is what other
+ * stores are compared with. Events are "durable" at the end of the turn of the event loop in which they were accepted;
+ * until then no reader sees them, and no append settles. Promises settle in the order of the calls. It remembers every
+ * id, has no limit of size, and nothing is left of it once it is closed.
+ */
+export type MemoryEventStore<E extends EventShape = EventShape> = EventStore<E>
+
+/** See the type of this name. What is in the store was appended as `E`, and of that a reader gets what his query matches. */
+export const MemoryEventStore = UntypedEventStore as new <E extends EventShape = EventShape>() => MemoryEventStore<E>
 
 function matchesQuery(query: CheckedQuery, event: CheckedEvent): boolean {
   return query === 'all' || query.some((item) => matchesItem(item, event))

@@ -200,6 +200,44 @@ test('until: what is there, what comes, what does not match, in any order', asyn
   await rejects(t, projection.until(source.head() + 1), { code: 'SLUICE_CLOSED' })
 })
 
+test('until: an event that is applied while it is looked for, or at which the projection ends meanwhile', async (t) => {
+  for (const outcome of ['applied', 'failed', 'stopped', 'rebuilt'] as const) {
+    const { source, start } = trial()
+    let failing = false
+    const projection = start({
+      apply: (state, event) => {
+        if (failing) throw new Error('now')
+        return applied(state, event)
+      },
+    })
+    await next(projection, 'live')
+    let open = (): void => {}
+    source.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    const others: Promise<void>[] = []
+    let lookedFor = false
+    source.afterRead = async () => {
+      source.afterRead = undefined
+      lookedFor = true
+      failing = outcome === 'failed'
+      if (outcome === 'stopped') others.push(projection.stop())
+      if (outcome === 'rebuilt') others.push(projection.rebuild())
+      open()
+      await quiet()
+    }
+    const waiting = projection.until(source.append(arrived('nail')))
+    await quiet()
+    if (outcome === 'failed') await rejects(t, waiting, { code: 'SLUICE_PROJECTION_FAILED' })
+    else if (outcome === 'stopped') await rejects(t, waiting, { code: 'SLUICE_CLOSED' })
+    else await waiting
+    t.true(lookedFor)
+    if (outcome !== 'failed') isExact(t, projection, source)
+    await Promise.all(others)
+    await projection.stop()
+  }
+})
+
 test('until ends by its signal, and by the end of the projection', async (t) => {
   const { source, start } = trial()
   const projection = start()
@@ -493,6 +531,55 @@ test('positions never go back when it is rebuilt, and what was waited for stays 
   await projection.stop()
 })
 
+test('a rebuilding ends, however fast events come', async (t) => {
+  const { source, start } = trial()
+  source.append(arrived('nail'))
+  const projection = start()
+  await projection.until(1)
+  let reads = 0
+  source.afterRead = async () => {
+    reads++
+    if (reads > 20) return
+    source.append(arrived('nail'))
+    // Whoever follows has applied it before the reader goes on.
+    await quiet()
+  }
+  await projection.rebuild()
+  t.true(reads < 10, `${reads} reads`)
+  await projection.until(source.head())
+  isExact(t, projection, source)
+  source.afterRead = undefined
+  await projection.stop()
+})
+
+test('a state that a failed apply has half changed is not seen at any moment', async (t) => {
+  const { source, fileSystem } = trial()
+  let moments = 0
+  const counted = (): number => [...projection.state.values()].reduce((sum, count) => sum + count, 0)
+  const look = async (): Promise<void> => {
+    for (; moments < 500; moments++) {
+      await (moments % 50 === 49 ? turn() : null)
+      t.is(counted(), projection.position)
+    }
+  }
+  let looking: Promise<void> | undefined
+  const projection = startProjection<Counts>(source, folderOf(fileSystem), {
+    ...{ name: 'stock', query: QUERY, init: () => new Counts(), checkpointEvery: 2, ...codec },
+    apply: (state, { data, position }) => {
+      state.set(data.item, (state.get(data.item) ?? 0) + data.count)
+      if (position < 6) return state
+      looking ??= look()
+      throw new Error('half-way')
+    },
+  })
+  await projection.until(source.append(arrived('nail'), arrived('nail'), arrived('nail')))
+  source.append(arrived('nail'), arrived('nail'), arrived('nail'))
+  await rejects(t, projection.until(6), { code: 'SLUICE_PROJECTION_FAILED', position: 6 })
+  await looking
+  t.deepEqual([moments, counted(), projection.position], [500, 5, 5])
+  await projection.stop()
+})
+
 test('a rebuilding that is aborted, fails or is stopped leaves what was there', async (t) => {
   const { source, start } = trial()
   source.append(...Array.from({ length: 2500 }, () => arrived('nail')))
@@ -758,6 +845,40 @@ function sizeOf(fileSystem: SimulatedFileSystem, path: string): number {
   fileSystem.closeSync(fd)
   return size
 }
+
+test('a checkpoint by hand waits for an apply that is under way', async (t) => {
+  const { source, fileSystem } = trial()
+  let finish = (): void => {}
+  const definition = {
+    ...{ name: 'stock', query: QUERY, init: () => new Counts(), ...codec },
+    apply: async (state: Counts, { data }: { readonly data: { readonly item: string } }) => {
+      state.set('begun', (state.get('begun') ?? 0) + 1)
+      await new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      return state.set(data.item, (state.get(data.item) ?? 0) + 1) as Counts
+    },
+  }
+  const projection = startProjection(source, folderOf(fileSystem), definition)
+  await next(projection, 'live')
+  for (const last of [false, true]) {
+    source.append(arrived('nail'))
+    await quiet()
+    if (!last) finish()
+    await quiet()
+  }
+  const making = watch(projection.checkpoint())
+  await quiet()
+  t.is(making.settled, undefined)
+  finish()
+  await quiet()
+  t.is(making.settled?.kind, 'resolved')
+  const again = startProjection(source, folderOf(fileSystem.killProcess()), definition)
+  await again.until(2)
+  t.deepEqual([...again.state], Object.entries({ begun: 2, nail: 2 }))
+  await again.stop()
+  await projection.stop()
+})
 
 test('of a large state there are fewer', async (t) => {
   const { source, start } = trial()

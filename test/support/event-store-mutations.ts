@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { EventStore } from '../../src/events/contract.js'
+import { importMutated } from './mutated-module.js'
 
 /** A change to the store in memory, as it is compiled: text that is there exactly once, and what it becomes. */
 export interface EventStoreMutation {
@@ -17,26 +17,11 @@ export interface EventStoreMutation {
   readonly file?: 'event-arguments.js'
 }
 
-const BUILT = new URL('../../src/testing/', import.meta.url)
-
-/** Loads the store in memory with a fault in it. No file is written: the mutated text is what is imported. */
+/** Loads the store in memory with a fault in it. */
 export async function mutatedEventStore(mutation: EventStoreMutation): Promise<() => EventStore> {
   const { file = 'memory-event-store.js', text, becomes } = mutation
-  const source = (name: string): string => {
-    const built = readFileSync(new URL(name, BUILT), 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, '')
-    if (name !== file) return built
-    const found = built.split(text).length - 1
-    // A mutation that changes nothing would be thought to be caught, or not, for no reason.
-    if (found !== 1) throw new Error(`${file} has this ${found} times, not once: ${text}`)
-    return built.replace(text, () => becomes)
-  }
-  const module = (name: string): string => {
-    const imports = source(name).replaceAll(/(?<= from ')\.[^']+(?=')/g, (path) =>
-      path === './event-arguments.js' ? module('event-arguments.js') : new URL(path, BUILT).href,
-    )
-    return `data:text/javascript;base64,${Buffer.from(imports).toString('base64')}`
-  }
-  const { MemoryEventStore } = await import(module('memory-event-store.js'))
+  const loaded = await importMutated('testing/memory-event-store.js', { file: `testing/${file}`, text, becomes })
+  const { MemoryEventStore } = loaded as typeof import('../../src/testing/memory-event-store.js') // But for its fault.
   return () => new MemoryEventStore()
 }
 
@@ -219,9 +204,9 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     caughtBy: 'the events of an append do not break its own condition',
   },
   {
-    name: 'a condition sees the last event of each append only',
+    name: 'a condition looks at the very last event only',
     text: 'event.position > after && ',
-    becomes: 'this.#events[event.position]?.appendedFrom !== event.appendedFrom && event.position > after && ',
+    becomes: 'event.position === this.#events.length && event.position > after && ',
     caughtBy: 'each event of an earlier append counts, not only its last one',
   },
   {
@@ -282,10 +267,10 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
     caughtBy: 'known and new ids in one append are refused, and nothing of it is stored',
   },
   {
-    name: 'ids of neighbouring appends count as one append',
-    text: 'event?.appendedFrom === first?.appendedFrom && ',
-    becomes: '',
-    caughtBy: 'known ids of different appends are refused in one append',
+    name: 'known ids are taken for a repeat wherever their events are',
+    text: 'event?.position === (first?.position ?? 0) + i',
+    becomes: 'event !== undefined',
+    caughtBy: 'known ids are refused in one append where their events do not follow on each other',
   },
 
   // Subscriptions.

@@ -19,6 +19,10 @@ export class ScriptedEvents {
   given = 0
   /** How many reads there were. */
   reads = 0
+  /** What subscriptions wait for before they hand out an event. */
+  gate: Promise<void> | undefined
+  /** What a read does before it ends, also where nobody wants more of it. */
+  afterRead: (() => Promise<void>) | undefined
   /** What reading throws from now on. */
   readError: unknown
   #timestamp = 0
@@ -68,13 +72,17 @@ export class ScriptedEvents {
     if (this.#end === 'closed') throw new SluiceError('SLUICE_CLOSED', 'the store is closed')
     if (this.readError !== undefined) throw this.readError
     const range = this.events.slice(from - 1, Math.min(to ?? this.head(), this.head()))
-    for (const event of range.filter((each) => matchesQuery(query, each)).slice(0, limit)) {
+    try {
+      for (const event of range.filter((each) => matchesQuery(query, each)).slice(0, limit)) {
+        signal?.throwIfAborted()
+        if (this.readError !== undefined) throw this.readError
+        this.given++
+        yield structuredClone(event)
+      }
       signal?.throwIfAborted()
-      if (this.readError !== undefined) throw this.readError
-      this.given++
-      yield structuredClone(event)
+    } finally {
+      await this.afterRead?.()
     }
-    signal?.throwIfAborted()
   }
 
   async *#subscribe(query: CheckedQuery, { from = 1, signal }: SubscribeOptions) {
@@ -87,6 +95,7 @@ export class ScriptedEvents {
       }
       signal?.throwIfAborted()
       const event = this.events[position - 1]
+      await this.gate
       if (event !== undefined && matchesQuery(query, event)) yield structuredClone(event)
     }
   }
