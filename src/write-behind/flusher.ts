@@ -201,13 +201,14 @@ export class Flusher<V, K extends string> {
     round.batches += 1
     const { repository, clock, saveTimeoutMs } = this.#options
     const entries: Entry<V, K>[] = taken.map(({ entry, value }) => ({ key: entry.key, value }))
+    const isTry = this.#breaker.state !== 'closed'
     try {
       // Before the first await: nothing comes between the reading of the values and the call.
       const failures = await this.#breaker.run(() => saveBatch(repository, entries, clock, saveTimeoutMs))
       this.#succeeded(taken, failures, round)
       if (this.#isLeftAlone && this.#breaker.state === 'closed') this.#breakerClosed()
     } catch (error) {
-      this.#failed(taken, error, round)
+      this.#failed(taken, error, round, isTry)
     }
   }
 
@@ -245,20 +246,23 @@ export class Flusher<V, K extends string> {
     if (failed.length > 0) this.#put(failed, failures, false)
   }
 
-  #failed(taken: readonly Taken<V, K>[], error: unknown, round: Round): void {
+  #failed(taken: readonly Taken<V, K>[], error: unknown, round: Round, isTry: boolean): void {
     round.failed += taken.length
     this.#figures.recordBatch(0, taken.length)
     const entries = taken.map(({ entry }) => entry)
     this.#put(entries, error instanceof WholeBatchError ? error.failures : error, true)
-    if (this.#breaker.state === 'closed') return
     const cause = error instanceof WholeBatchError ? [...error.failures.values()][0] : error
-    for (const request of this.#requests) {
-      request.refused((key) => this.dirty.get(key)?.state === 'saving', cause)
-    }
+    // The repository is still away: what waits for it can't be saved.
+    if (isTry) for (const request of this.#requests) request.refused((key) => this.#isSaving(key), cause)
+    if (this.#breaker.state === 'closed') return
     if (this.#isLeftAlone) return
     this.#isLeftAlone = true
     const retryAfterMs = Math.max(this.#breaker.probeAtMs - this.#nowMs, 0)
     this.#listener.breakerOpen({ error: cause, retryAfterMs })
+  }
+
+  #isSaving(key: K): boolean {
+    return this.dirty.get(key)?.state === 'saving'
   }
 
   /** Returns whether the entry is dirty no more. */
