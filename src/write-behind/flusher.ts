@@ -201,14 +201,15 @@ export class Flusher<V, K extends string> {
     round.batches += 1
     const { repository, clock, saveTimeoutMs } = this.#options
     const entries: Entry<V, K>[] = taken.map(({ entry, value }) => ({ key: entry.key, value }))
-    const isTry = this.#breaker.state !== 'closed'
+    // Where this save is to find out whether the repository is back, it does so for the flushes that wait now.
+    const asked = this.#breaker.state === 'closed' ? [] : [...this.#requests]
     try {
       // Before the first await: nothing comes between the reading of the values and the call.
       const failures = await this.#breaker.run(() => saveBatch(repository, entries, clock, saveTimeoutMs))
       this.#succeeded(taken, failures, round)
       if (this.#isLeftAlone && this.#breaker.state === 'closed') this.#breakerClosed()
     } catch (error) {
-      this.#failed(taken, error, round, isTry)
+      this.#failed(taken, error, round, asked)
     }
   }
 
@@ -246,14 +247,14 @@ export class Flusher<V, K extends string> {
     if (failed.length > 0) this.#put(failed, failures, false)
   }
 
-  #failed(taken: readonly Taken<V, K>[], error: unknown, round: Round, isTry: boolean): void {
+  #failed(taken: readonly Taken<V, K>[], error: unknown, round: Round, asked: readonly FlushRequest<K>[]): void {
     round.failed += taken.length
     this.#figures.recordBatch(0, taken.length)
     const entries = taken.map(({ entry }) => entry)
     this.#put(entries, error instanceof WholeBatchError ? error.failures : error, true)
     const cause = error instanceof WholeBatchError ? [...error.failures.values()][0] : error
     // The repository is still away: what waits for it can't be saved.
-    if (isTry) for (const request of this.#requests) request.refused((key) => this.#isSaving(key), cause)
+    for (const request of asked) request.refused((key) => this.#isSaving(key), cause)
     if (this.#breaker.state === 'closed') return
     if (this.#isLeftAlone) return
     this.#isLeftAlone = true

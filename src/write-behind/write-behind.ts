@@ -57,10 +57,10 @@ export class RepositoryWriteBehind<V, K extends string>
   /** As `markDirty`; `undefined` where the mark is taken already. */
   mark(key: K, value: V | undefined): Promise<void> | undefined {
     checkKey(key)
-    const held: Held<V> = value === undefined ? undefined : { value }
-    if (held === undefined && this.#options.read === undefined) {
+    if (value === undefined && this.#options.read === undefined) {
       refuse(`markDirty(${shown(key)}) without a value needs the option read`)
     }
+    const held = this.#held(key, value)
     const bytes = this.#encode(key, held)
     if (this.#closed !== undefined) return Promise.reject(closedError())
     if (!this.#isOpen) return this.#ready.then(() => this.#admit(key, held, bytes))
@@ -151,14 +151,19 @@ export class RepositoryWriteBehind<V, K extends string>
     }
   }
 
+  /** What is to be saved: what was saved must never be newer than what the journal would replay over it. */
+  #held(key: K, given: V | undefined): Held<V> {
+    const { journal, read } = this.#options
+    const value = given === undefined && journal !== undefined ? read?.(key) : given
+    return value === undefined ? undefined : { value }
+  }
+
   /** The bytes of a mark's value, where there is a journal; `undefined` where there is nothing to journal. */
   #encode(key: K, held: Held<V>): Uint8Array | string | undefined {
-    const { journal, codec, read } = this.#options
-    if (journal === undefined) return undefined
-    const value = held === undefined ? read?.(key) : held.value
-    if (value === undefined) return undefined
+    const { journal, codec } = this.#options
+    if (journal === undefined || held === undefined) return undefined
     try {
-      return codec.encode(value)
+      return codec.encode(held.value)
     } catch (cause) {
       const message = `the value of ${shown(key)} can't be journalled`
       throw new SluiceError('SLUICE_INVALID_ARGUMENT', message, { cause })

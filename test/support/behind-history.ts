@@ -59,7 +59,8 @@ class LastingRepository extends MemoryRepository<Value> {
       return await super.saveMany(copies)
     } finally {
       this.#underway.delete(copies)
-      if (!this.#isDead) for (const { key, value } of copies) if (this.values.get(key) !== before.get(key)) this.#note(key, value.n)
+      if (!this.#isDead)
+        for (const { key, value } of copies) if (this.values.get(key) !== before.get(key)) this.#note(key, value.n)
     }
   }
 

@@ -32,7 +32,12 @@ test('reads fall through memory, repository and archive, and remember what they 
   repository.values.set('saved', 1)
   archive.values.set('archived', 2)
   await live.set('live', 3)
-  t.deepEqual(await Promise.all(['live', 'saved', 'archived', 'none'].map((key) => live.get(key))), [3, 1, 2, undefined])
+  t.deepEqual(await Promise.all(['live', 'saved', 'archived', 'none'].map((key) => live.get(key))), [
+    3,
+    1,
+    2,
+    undefined,
+  ])
   t.deepEqual(loads, ['saved', 'archived', 'none'])
   t.deepEqual(await Promise.all(['live', 'saved', 'archived'].map((key) => live.get(key))), [3, 1, 2])
   t.is(loads.length, 3)
@@ -67,10 +72,16 @@ test('the least recently used clean values make room; dirty ones stay until they
   t.is(live.stats().live, 5, 'none of them is saved')
   await live.flush()
   t.is(live.stats().live, 3)
-  t.deepEqual(['a', 'b', 'c', 'd', 'e'].map((key) => live.peek(key)), [undefined, undefined, 1, 1, 1])
+  t.deepEqual(
+    ['a', 'b', 'c', 'd', 'e'].map((key) => live.peek(key)),
+    [undefined, undefined, 1, 1, 1],
+  )
   live.peek('c')
   t.is(await live.get('a'), 1)
-  t.deepEqual(['c', 'd', 'e', 'a'].map((key) => live.peek(key)), [1, undefined, 1, 1])
+  t.deepEqual(
+    ['c', 'd', 'e', 'a'].map((key) => live.peek(key)),
+    [1, undefined, 1, 1],
+  )
   t.is(live.stats().evicted, 3)
   t.is(repository.values.size, 5)
 })
@@ -200,7 +211,8 @@ test('a read never returns an older value than one that was seen before', async 
       if (kind === 'get') calls.push(live.get(name).then((found) => see(key, found, atLeast)))
       else if (kind === 'set') calls.push(live.set(name, ++value))
       else if (kind === 'finish') calls.push(live.finish(name).catch(() => {}))
-      else if (kind === 'purge' && archive.values.get(name) === repository.values.get(name)) repository.values.delete(name)
+      else if (kind === 'purge' && archive.values.get(name) === repository.values.get(name))
+        repository.values.delete(name)
       else if (kind === 'fail') repository.fail({ error: new Error('away'), saved: key === 1 })
       else if (kind === 'pass') {
         repository.latencyMs = key % 4
@@ -237,7 +249,10 @@ test('a keyed store is a repository', async (t) => {
       values.set(key, value)
     },
   }
-  const live = createHybridRepository<number>({ repository: stateRepository(store), writeBehind: { retry: { flushAttempts: 1 } } })
+  const live = createHybridRepository<number>({
+    repository: stateRepository(store),
+    writeBehind: { retry: { flushAttempts: 1 } },
+  })
   await live.set('a', 1)
   await live.set('bad', 1)
   t.like(await rejection(live.close()), { code: 'SLUICE_SAVE_FAILED', keys: ['bad'] })
