@@ -35,6 +35,10 @@ export type TrialSpec =
   | { readonly kind: 'open'; readonly directory: string }
   /** Fills a log with so many records, or a few more, and closes it. */
   | { readonly kind: 'fill'; readonly directory: string; readonly records: number; readonly recordBytes: number }
+  /** Saves sessions to PostgreSQL, written behind and one by one. */
+  | { readonly kind: 'upsert-sessions'; readonly directory: string; readonly seconds: number }
+  /** Flushes sessions to a repository that is slow. */
+  | { readonly kind: 'flush-sessions' }
   /** Reads a log that nobody writes, in every way. */
   | { readonly kind: 'read'; readonly directory: string; readonly gets: number }
 
@@ -50,6 +54,8 @@ export interface TrialResults {
   open: OpenFigures
   fill: { readonly records: number; readonly recordsPerBatch: number }
   read: ReadingFigures
+  'upsert-sessions': { readonly behindRowsPerSecond: number; readonly singleRowsPerSecond: number }
+  'flush-sessions': { readonly flushMs: number; readonly singleMs: number }
 }
 
 /** How large a log is to be. */

@@ -12,6 +12,7 @@ export const SUITE_NAMES = [
   'recovery',
   'growth',
   'figures-cost',
+  'write-behind',
 ] as const
 
 export type SuiteName = (typeof SUITE_NAMES)[number]

@@ -12,6 +12,7 @@ import type { Figure, Suite } from './suite.js'
 import { SUITE_NAMES, type SuiteName } from './suite-names.js'
 import { throughput } from './throughput.js'
 import { tuning } from './tuning.js'
+import { writeBehind } from './write-behind.js'
 
 export const SUITES = {
   throughput,
@@ -26,6 +27,7 @@ export const SUITES = {
   recovery,
   growth,
   'figures-cost': figuresCost,
+  'write-behind': writeBehind,
 } as const satisfies Readonly<Record<SuiteName, unknown>>
 
 /** The rows of one trial in each suite. */
@@ -47,6 +49,7 @@ export function emptyRows(): SuiteRows {
     recovery: [],
     growth: [],
     'figures-cost': [],
+    'write-behind': [],
   }
 }
 

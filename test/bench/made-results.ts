@@ -104,6 +104,13 @@ export function madeResults(): Results {
       })
     }
     suites['figures-cost'].push({ round, on: 1_980_000, off: 2_000_000 })
+    suites['write-behind'].push({
+      round,
+      behindRowsPerSecond: 60_000,
+      singleRowsPerSecond: 5000,
+      flushMs: 7,
+      singleMs: 530,
+    })
   }
   return {
     startedAt: '2026-01-02T03:04:05.678Z',
