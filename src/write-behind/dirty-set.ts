@@ -1,7 +1,7 @@
 import { DirtyEntry, type Held, type JournalPlace } from './dirty-entry.js'
 
 /** Entries that failed together, and wait together. */
-interface DelayedGroup<V, K extends string> {
+export interface DelayedGroup<V, K extends string> {
   readonly entries: ReadonlySet<DirtyEntry<V, K>>
   readonly dueMs: number
   /** Their whole batch failed: perhaps for the repository's sake, not for theirs. */
@@ -124,7 +124,7 @@ export class DirtySet<V, K extends string> {
   }
 
   /** Delayed entries wait for the next flush again, where `released` says so. Returns whether there was one. */
-  release(released: (group: { readonly dueMs: number; readonly whole: boolean }) => boolean): boolean {
+  release(released: (group: DelayedGroup<V, K>) => boolean): boolean {
     let any = false
     for (const group of this.#delayed) {
       if (!released(group)) continue

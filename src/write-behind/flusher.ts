@@ -98,7 +98,9 @@ export class Flusher<V, K extends string> {
     const request = new FlushRequest(targets, this.#options.retry.flushAttempts)
     if (request.settle()) return request.done
     this.#requests.add(request)
-    dirty.release(() => true)
+    // Others keep their delays: a caller that saves one key often must not have the others tried as often.
+    const asked = new Set(keys)
+    dirty.release(({ entries }) => keys === undefined || [...entries].some(({ key }) => asked.has(key)))
     this.hurry()
     return request.done
   }

@@ -163,7 +163,7 @@ export class RepositoryWriteBehind<V, K extends string>
     const { journal, codec } = this.#options
     if (journal === undefined || held === undefined) return undefined
     try {
-      return codec.encode(held.value)
+      return checkBytes(codec.encode(held.value))
     } catch (cause) {
       const message = `the value of ${shown(key)} can't be journalled`
       throw new SluiceError('SLUICE_INVALID_ARGUMENT', message, { cause })
@@ -295,6 +295,11 @@ export class RepositoryWriteBehind<V, K extends string>
       () => false,
     )
   }
+}
+
+function checkBytes(bytes: unknown): Uint8Array | string {
+  if (bytes instanceof Uint8Array || (typeof bytes === 'string' && bytes.isWellFormed())) return bytes
+  throw new TypeError(`a codec must give bytes, or a string without lone surrogates, not ${shown(bytes)}`)
 }
 
 function checkKey(key: unknown): void {

@@ -1,8 +1,11 @@
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { openLog } from '../../src/log/open-log.js'
-import { SimulatedFileSystem } from '../../src/testing/index.js'
+import { MemoryRepository, SimulatedFileSystem } from '../../src/testing/index.js'
 import type { JournalOptions, WriteBehindOptions } from '../../src/write-behind/contract.js'
+import { createWriteBehind } from '../../src/write-behind/create-write-behind.js'
 import { DIRECTORY, openPaths, quiet, rejection, rejects, segmentsOf, throws, watch } from '../support/simulated-log.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
 import { type WrittenBehind, writtenBehind } from '../support/written-behind.js'
 
 const SEGMENT_BYTES = 16 * 1024
@@ -96,6 +99,47 @@ test('values that JSON does not have are refused at once', async (t) => {
   }
   t.is(behind.stats().dirty, 0)
   await behind.close()
+})
+
+test('a codec of one’s own: what is no bytes is refused, what can’t be decoded is not replayed', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const codec = {
+    encode: (value: number) => (value < 0 ? ('\ud800' as string) : Buffer.from([value])),
+    decode: (bytes: Buffer) => {
+      if (bytes[0] === 13) throw new RangeError('no luck')
+      return bytes[0] ?? 0
+    },
+  }
+  const first = journalled<number>(fileSystem, { codec })
+  throws(t, () => first.behind.markDirty('a', -1), { code: 'SLUICE_INVALID_ARGUMENT' })
+  await Promise.all([first.behind.markDirty('a', 7), first.behind.markDirty('b', 13)])
+  const after = fileSystem.crash({ keep: 'none' })
+  const second = journalled<number>(after, { codec })
+  const error = await rejects(t, second.behind.ready(), { code: 'SLUICE_CORRUPT', firstLsn: 2 })
+  t.true(error.cause instanceof RangeError)
+  const mended = journalled<number>(after, { codec: { ...codec, decode: (bytes) => bytes[0] ?? 0 } })
+  await mended.behind.close()
+  t.deepEqual(
+    [...mended.repository.values],
+    [
+      ['a', 7],
+      ['b', 13],
+    ],
+  )
+})
+
+test('on a real disk, by the thread that writes it, marks outlive a write-behind that could not save them', async (t) => {
+  const directory = join(temporaryDirectory(t), 'journal')
+  const dead = { saveMany: () => Promise.reject(new Error('away')) }
+  const first = createWriteBehind<number>({ repository: dead, journal: directory, retry: { flushAttempts: 1 } })
+  await Promise.all(Array.from({ length: 50 }, (_, i) => first.markDirty(`k${i}`, i)))
+  await rejects(t, first.close(), { code: 'SLUICE_SAVE_FAILED' })
+  const repository = new MemoryRepository<number>()
+  const second = createWriteBehind<number>({ repository, journal: directory })
+  await second.ready()
+  t.is(second.stats().replayed, 50)
+  await second.close()
+  t.is(repository.values.get('k49'), 49)
 })
 
 test('keys and values of every size come back, or are refused', async (t) => {
