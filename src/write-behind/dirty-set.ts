@@ -36,17 +36,6 @@ export class DirtySet<V, K extends string> {
     return this.#saving
   }
 
-  get delayed(): boolean {
-    return this.#delayed.size > 0
-  }
-
-  /** When the first of the delayed is due; infinite where there is none. */
-  get delayedDueMs(): number {
-    let dueMs = Number.POSITIVE_INFINITY
-    for (const group of this.#delayed) dueMs = Math.min(dueMs, group.dueMs)
-    return dueMs
-  }
-
   has(key: K): boolean {
     return this.#entries.has(key)
   }
@@ -121,6 +110,15 @@ export class DirtySet<V, K extends string> {
     this.#saving -= entries.length
     for (const entry of entries) entry.state = 'delayed'
     this.#delayed.add({ entries: new Set(entries), dueMs, whole })
+  }
+
+  /** When the first of the delayed is due; infinite where there is none. Batches that failed as a whole can be due at once. */
+  delayedDueMs(wholeAtOnce: boolean): number {
+    let firstMs = Number.POSITIVE_INFINITY
+    for (const { dueMs, whole } of this.#delayed) {
+      firstMs = Math.min(firstMs, whole && wholeAtOnce ? Number.NEGATIVE_INFINITY : dueMs)
+    }
+    return firstMs
   }
 
   /** Delayed entries wait for the next flush again, where `released` says so. Returns whether there was one. */

@@ -228,7 +228,7 @@ export class Flusher<V, K extends string> {
       } catch (error) {
         round.failed += 1
         this.#figures.recordBatch(0, 1)
-        this.#put([entry], error, false)
+        this.#put([entry], () => error, false)
       }
     }
     if (gone.length > 0) this.#listener.settled(gone)
@@ -246,15 +246,17 @@ export class Flusher<V, K extends string> {
     round.failed += failed.length
     this.#figures.recordBatch(taken.length - failed.length, failed.length)
     if (settled.length > 0) this.#listener.settled(settled)
-    if (failed.length > 0) this.#put(failed, failures, false)
+    if (failed.length > 0) this.#put(failed, (key) => failures.get(key), false)
   }
 
   #failed(taken: readonly Taken<V, K>[], error: unknown, round: Round, asked: readonly FlushRequest<K>[]): void {
     round.failed += taken.length
     this.#figures.recordBatch(0, taken.length)
     const entries = taken.map(({ entry }) => entry)
-    this.#put(entries, error instanceof WholeBatchError ? error.failures : error, true)
-    const cause = error instanceof WholeBatchError ? [...error.failures.values()][0] : error
+    const errorOf = (key: K): unknown => (error instanceof WholeBatchError ? error.failures.get(key) : error)
+    const [first] = entries
+    const cause = first === undefined ? error : errorOf(first.key)
+    this.#put(entries, errorOf, true)
     // The repository is still away: what waits for it can't be saved.
     for (const request of asked) request.refused((key) => this.#isSaving(key), cause)
     if (this.#breaker.state === 'closed') return
@@ -277,8 +279,7 @@ export class Flusher<V, K extends string> {
   }
 
   /** Puts entries off that were not saved. One delay for all of them, so that they make one batch again. */
-  #put(entries: readonly DirtyEntry<V, K>[], errors: unknown, whole: boolean): void {
-    const errorOf = (key: K): unknown => (errors instanceof Map ? errors.get(key) : errors)
+  #put(entries: readonly DirtyEntry<V, K>[], errorOf: (key: K) => unknown, whole: boolean): void {
     let failures = 0
     for (const entry of entries) {
       entry.failures += 1
@@ -324,10 +325,10 @@ export class Flusher<V, K extends string> {
     if (this.#endedWith !== undefined || this.#saves.size >= this.#options.concurrency || state === 'half-open') {
       // The end of a save comes first.
       this.#setTimer(Number.POSITIVE_INFINITY)
-    } else if (state === 'open') {
-      this.#setTimer(dirty.waiting > 0 || dirty.delayed ? probeAtMs : Number.POSITIVE_INFINITY)
     } else {
-      this.#setTimer(Math.min(dirty.waiting > 0 ? this.#dueMs : Number.POSITIVE_INFINITY, dirty.delayedDueMs))
+      const waitingDueMs = dirty.waiting > 0 ? this.#dueMs : Number.POSITIVE_INFINITY
+      if (state === 'closed') this.#setTimer(Math.min(waitingDueMs, dirty.delayedDueMs(false)))
+      else this.#setTimer(Math.max(probeAtMs, Math.min(waitingDueMs, dirty.delayedDueMs(true))))
     }
   }
 

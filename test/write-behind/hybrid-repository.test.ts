@@ -114,6 +114,20 @@ test('a value that is finished is saved, archived and evicted', async (t) => {
   t.is(live.stats().archived, 1)
 })
 
+test('to finish one value does not hurry what is being delayed', async (t) => {
+  const { live, repository } = hybrid({ writeBehind: { retry: { flushAttempts: 1 } } })
+  repository.fail({ error: new Error('bad'), keys: (key) => key === 'bad', times: 1e9 })
+  await live.set('bad', 1)
+  await live.flush().catch(() => {})
+  const tries = (): number => repository.batches.filter((batch) => batch.some(({ key }) => key === 'bad')).length
+  const before = tries()
+  for (let i = 0; i < 10; i++) {
+    await live.set(`k${i}`, 1)
+    await live.finish(`k${i}`)
+  }
+  t.is(tries(), before)
+})
+
 test('values finished at the same time are archived in one batch', async (t) => {
   const { live, archive } = hybrid()
   const keys = Array.from({ length: 50 }, (_, i) => `k${i}`)

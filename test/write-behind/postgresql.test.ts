@@ -1,5 +1,6 @@
 import test from 'ava'
 import { Pool } from 'pg'
+import { createPostgresqlRepository, type PostgresqlOptions } from 'sluice/write-behind/postgresql'
 import {
   POSTGRESQL_DATABASE,
   POSTGRESQL_USER,
@@ -8,7 +9,6 @@ import {
   startPostgresql,
 } from '../../bench/servers/postgresql.js'
 import { createWriteBehind } from '../../src/write-behind/create-write-behind.js'
-import { createPostgresqlRepository, type PostgresqlOptions } from '../../src/write-behind/postgresql-repository.js'
 import { throws } from '../support/simulated-log.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
