@@ -209,7 +209,10 @@ export class Flusher<V, K extends string> {
       // Before the first await: nothing comes between the reading of the values and the call.
       const failures = await this.#breaker.run(() => saveBatch(repository, entries, clock, saveTimeoutMs))
       this.#succeeded(taken, failures, round)
-      if (this.#isLeftAlone && this.#breaker.state === 'closed') this.#breakerClosed()
+      if (this.#isLeftAlone && this.#breaker.state === 'closed') {
+        this.#isLeftAlone = false
+        this.#listener.breakerClosed()
+      }
     } catch (error) {
       this.#failed(taken, error, round, asked)
     }
@@ -290,13 +293,6 @@ export class Flusher<V, K extends string> {
     for (const request of this.#requests) for (const key of keys) request.failed(key, errorOf(key))
     const [first] = keys
     this.#listener.saveFailed({ keys, error: first === undefined ? undefined : errorOf(first), whole })
-  }
-
-  #breakerClosed(): void {
-    this.#isLeftAlone = false
-    // What failed while the repository was away failed for its sake.
-    if (this.dirty.release(({ whole }) => whole)) this.#dueBy(this.#nowMs)
-    this.#listener.breakerClosed()
   }
 
   #endRound(round: Round | undefined): void {

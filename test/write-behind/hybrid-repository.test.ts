@@ -145,6 +145,7 @@ test('a value that is set again while it is archived stays live', async (t) => {
   const finished = live.finish('a')
   await quiet()
   await live.set('a', 2)
+  await live.flush()
   release()
   t.true(await finished)
   t.is(live.peek('a'), 2)

@@ -165,6 +165,19 @@ test('the breaker leaves a dead repository alone, tries it with one batch, and c
   t.deepEqual(repository.overlaps, [])
 })
 
+test('a repository that reports every entry as failed is dead too', async (t) => {
+  const { behind, repository, pass } = writtenBehind({ breaker: { failures: 2 } })
+  repository.fail({ error: AWAY, keys: () => true, times: 2 })
+  await behind.markDirty('a', 1)
+  await behind.markDirty('b', 1)
+  await pass(1000)
+  t.is(behind.stats().breaker, 'closed')
+  await pass(100)
+  t.is(behind.stats().breaker, 'open')
+  await pass(5000)
+  t.deepEqual([behind.stats().breaker, behind.stats().dirty], ['closed', 0])
+})
+
 test('entries that fail one by one do not open the breaker while others are saved', async (t) => {
   const { behind, repository, pass } = writtenBehind({ retry: { initialDelayMs: 1000, maxDelayMs: 1000 } })
   repository.fail({ error: new Error('bad'), keys: (key) => key === 'bad', times: 1e9 })
@@ -259,6 +272,29 @@ test('close says what could not be saved, and has ended all the same', async (t)
   t.is(events.at(-1), 'close')
   await pass(100_000)
   t.is(repository.batches.length, 2)
+})
+
+test('close waits for saves that are under way, also where others can’t be saved', async (t) => {
+  const releases: (() => void)[] = []
+  const repository = {
+    saveMany: async ([entry]: readonly { readonly key: string }[]): Promise<void> => {
+      const isFirst = entry?.key === 'a' && releases.length < 2
+      if (!isFirst || releases.length > 0) await new Promise<void>((resolve) => releases.push(resolve))
+      if (entry?.key === 'b' || isFirst) throw AWAY
+    },
+  }
+  const { behind, pass } = writtenBehind({ repository, maxBatch: 1, concurrency: 2, retry: { flushAttempts: 1 } })
+  await behind.markDirty('a', 1)
+  await behind.markDirty('b', 1)
+  const closed = watch(behind.close())
+  await pass(150) // The first save of a has failed, the second is under way; b is being saved.
+  t.is(releases.length, 2)
+  releases[0]?.()
+  await quiet()
+  t.is(closed.settled, undefined, 'a is still being saved')
+  releases[1]?.()
+  await quiet()
+  t.is(closed.settled?.kind, 'rejected')
 })
 
 test('past maxDirty marks of further keys wait in line, and go on once there is room', async (t) => {
