@@ -36,6 +36,10 @@ export type TrialSpec =
   | { readonly kind: 'open'; readonly directory: string }
   /** Fills a log with so many records, or a few more, and closes it. */
   | { readonly kind: 'fill'; readonly directory: string; readonly records: number; readonly recordBytes: number }
+  /** Saves sessions to PostgreSQL, written behind and one by one. */
+  | { readonly kind: 'upsert-sessions'; readonly directory: string; readonly seconds: number }
+  /** Flushes sessions to a repository that is slow. */
+  | { readonly kind: 'flush-sessions' }
   /** Reads a log that nobody writes, in every way. */
   | { readonly kind: 'read'; readonly directory: string; readonly gets: number }
   /** Measures a bare log and an event store in cycles of windows. */
@@ -81,6 +85,8 @@ export interface TrialResults {
   'fill-events': { readonly events: number }
   'open-events': OpenEventsFigures
   'read-events': { readonly readUsP50: number; readonly readUsP99: number }
+  'upsert-sessions': { readonly behindRowsPerSecond: number; readonly singleRowsPerSecond: number }
+  'flush-sessions': { readonly flushMs: number; readonly singleMs: number }
 }
 
 /** Appends a second, in windows that followed one another. */

@@ -7,6 +7,7 @@ import { appendUntilKilled, growLog, openOnce, scanOnce } from './log-trials.js'
 import { measureOpenLoop } from './open-loop.js'
 import { fillLog, readAll } from './reading-trial.js'
 import type { PeakMemory, TrialResults, TrialSpec } from './trial-spec.js'
+import { flushSessions, upsertSessions } from './write-behind-trial.js'
 
 /*
  * One trial in a process of its own, so that no driver inherits another one's heap, compiled code or descriptors. The
@@ -56,6 +57,10 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
       return openEvents(spec)
     case 'read-events':
       return readEvents(spec)
+    case 'upsert-sessions':
+      return upsertSessions(spec)
+    case 'flush-sessions':
+      return flushSessions()
   }
 }
 

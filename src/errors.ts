@@ -39,6 +39,8 @@ export type SluiceErrorCode =
   | 'SLUICE_ID_CONFLICT'
   /** A projection's `apply` failed: `position` says at which event, `cause` is what it threw. */
   | 'SLUICE_PROJECTION_FAILED'
+  /** A repository did not save what was written behind: `keys` says of which entries, `cause` why the first one failed. */
+  | 'SLUICE_SAVE_FAILED'
 
 /**
  * What became of a record whose commit failed. `not-written`: it is not in the log, and will not be found by recovery.
@@ -66,6 +68,8 @@ export interface SluiceErrorDetails {
   readonly position?: number
   /** Which item of a query an event matched, counted from 0. */
   readonly itemIndex?: number
+  /** The keys of the entries concerned. */
+  readonly keys?: readonly string[]
 }
 
 interface SystemErrorFields {
@@ -89,6 +93,7 @@ export class SluiceError extends Error {
   declare readonly offset?: number
   declare readonly position?: number
   declare readonly itemIndex?: number
+  declare readonly keys?: readonly string[]
   /** The system's error number, where the cause had one. */
   declare readonly errno?: number
   /** The system call that failed, where the cause named one. */
@@ -107,6 +112,7 @@ export class SluiceError extends Error {
     if (details.offset !== undefined) this.offset = details.offset
     if (details.position !== undefined) this.position = details.position
     if (details.itemIndex !== undefined) this.itemIndex = details.itemIndex
+    if (details.keys !== undefined) this.keys = details.keys
     const system = systemFields(details.cause)
     if (typeof system.errno === 'number') this.errno = system.errno
     if (typeof system.syscall === 'string') this.syscall = system.syscall
@@ -183,7 +189,7 @@ export function shown(value: unknown): string {
 }
 
 function detailsOf(error: SluiceError): Omit<SluiceErrorDetails, 'cause'> {
-  const { outcome, firstLsn, lastLsn, segment, file, offset, position, itemIndex } = error
+  const { outcome, firstLsn, lastLsn, segment, file, offset, position, itemIndex, keys } = error
   return {
     ...(outcome === undefined ? {} : { outcome }),
     ...(firstLsn === undefined ? {} : { firstLsn }),
@@ -193,6 +199,7 @@ function detailsOf(error: SluiceError): Omit<SluiceErrorDetails, 'cause'> {
     ...(offset === undefined ? {} : { offset }),
     ...(position === undefined ? {} : { position }),
     ...(itemIndex === undefined ? {} : { itemIndex }),
+    ...(keys === undefined ? {} : { keys }),
   }
 }
 

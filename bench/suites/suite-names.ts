@@ -13,6 +13,7 @@ export const SUITE_NAMES = [
   'growth',
   'figures-cost',
   'events',
+  'write-behind',
 ] as const
 
 export type SuiteName = (typeof SUITE_NAMES)[number]

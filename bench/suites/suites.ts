@@ -13,6 +13,7 @@ import type { Figure, Suite } from './suite.js'
 import { SUITE_NAMES, type SuiteName } from './suite-names.js'
 import { throughput } from './throughput.js'
 import { tuning } from './tuning.js'
+import { writeBehind } from './write-behind.js'
 
 export const SUITES = {
   throughput,
@@ -28,6 +29,7 @@ export const SUITES = {
   growth,
   'figures-cost': figuresCost,
   events,
+  'write-behind': writeBehind,
 } as const satisfies Readonly<Record<SuiteName, unknown>>
 
 /** The rows of one trial in each suite. */
@@ -50,6 +52,7 @@ export function emptyRows(): SuiteRows {
     growth: [],
     'figures-cost': [],
     events: [],
+    'write-behind': [],
   }
 }
 

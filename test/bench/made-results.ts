@@ -117,6 +117,13 @@ export function madeResults(): Results {
       },
       { kind: 'read', round, events: 1_000_000, readUsP50: 30, readUsP99: 80 },
     )
+    suites['write-behind'].push({
+      round,
+      behindRowsPerSecond: 60_000,
+      singleRowsPerSecond: 5000,
+      flushMs: 7,
+      singleMs: 530,
+    })
   }
   return {
     startedAt: '2026-01-02T03:04:05.678Z',
