@@ -41,6 +41,12 @@ export type SluiceErrorCode =
   | 'SLUICE_PROJECTION_FAILED'
   /** A repository did not save what was written behind: `keys` says of which entries, `cause` why the first one failed. */
   | 'SLUICE_SAVE_FAILED'
+  /** A key of a state store has another version than the write asked for, or was changed under an asynchronous update. */
+  | 'SLUICE_VERSION_CONFLICT'
+  /** A state store has values of a higher schema version than this program's: a newer program wrote them. */
+  | 'SLUICE_NEWER_SCHEMA'
+  /** A migration of a state store threw, made no value that can be stored, or is missing. Nothing was changed by it. */
+  | 'SLUICE_MIGRATION_FAILED'
 
 /**
  * What became of a record whose commit failed. `not-written`: it is not in the log, and will not be found by recovery.

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { systemCode } from '../errors.js'
 import type { FileSystem } from '../fs/file-system.js'
-import { withSystemErrorsLater } from '../fs/io-error.js'
-import { writeFullyLater } from '../fs/transfer.js'
+import { withSystemErrors, withSystemErrorsLater } from '../fs/io-error.js'
+import { readAtLeast, writeFullyLater } from '../fs/transfer.js'
 import { type SnapshotPlace, snapshotPath, temporaryPath } from './snapshot-place.js'
 
 /** Pieces are gathered up to this many bytes, so that small ones don't cost a system call each. */
@@ -39,6 +41,53 @@ export function replaceFile(
     }
     if (sync) fileSystem.syncDirectorySync(directory)
     return bytes
+  })
+}
+
+/** All bytes of a file; `undefined` where there is none. Rejects with `SLUICE_IO`. */
+export function readWholeFile(place: SnapshotPlace): Promise<Buffer | undefined> {
+  const path = snapshotPath(place)
+  return withSystemErrorsLater(`reading ${path}`, async () => {
+    try {
+      const file = await place.fileSystem.open(path)
+      try {
+        const bytes = Buffer.allocUnsafe(await file.size())
+        return bytes.subarray(0, await readAtLeast(file, bytes, 0, 0, bytes.length))
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw error
+    }
+  })
+}
+
+/** The bytes of a file; 0 where there is none. Rejects with `SLUICE_IO`. */
+export function sizeOfFile(place: SnapshotPlace): Promise<number> {
+  const path = snapshotPath(place)
+  return withSystemErrorsLater(`looking at ${path}`, async () => {
+    try {
+      const file = await place.fileSystem.open(path)
+      return await file.size().finally(() => file.close())
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return 0
+      throw error
+    }
+  })
+}
+
+/**
+ * Removes what crashes left of attempts to write this one file, in a folder that is not its writer's own: nothing else is
+ * touched. Blocks; throws `SLUICE_IO`.
+ */
+export function removeLeftovers(place: SnapshotPlace): void {
+  const { fileSystem, directory, name } = place
+  withSystemErrors(`cleaning up beside ${snapshotPath(place)}`, () => {
+    for (const each of fileSystem.listSync(directory)) {
+      const ending = each.startsWith(name) ? each.slice(name.length) : ''
+      if (/^\.[0-9a-f]{16}\.tmp$/.test(ending)) fileSystem.removeSync(join(directory, each))
+    }
   })
 }
 

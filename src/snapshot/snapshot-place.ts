@@ -3,6 +3,9 @@ import { SluiceError, shown, systemCode } from '../errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { withSystemErrors, withSystemErrorsLater } from '../fs/io-error.js'
 
+/** What snapshots are written to and read from: for those who know of nothing below. */
+export type SnapshotFileSystem = FileSystem
+
 /** Where a snapshot lies. */
 export interface SnapshotPlace {
   readonly fileSystem: FileSystem

@@ -1,0 +1,166 @@
+import { removeSnapshot } from '../snapshot/snapshot-place.js'
+import { backupName } from './backup-name.js'
+import type { Backups } from './backups.js'
+import type { CheckpointReport } from './contract.js'
+import type { Keyspace } from './keyspace.js'
+import { Pace } from './pace.js'
+import type { Retention } from './retention.js'
+import { writeStateSnapshot } from './state-snapshot.js'
+import type { Turns } from './turns.js'
+
+/** What the checkpoints of a store stand on. */
+export interface CheckpointerParts<V> {
+  readonly keys: Keyspace<V>
+  readonly backups: Backups
+  /** Dumps come one at a time. */
+  readonly dumps: Turns
+  readonly compaction:
+    | { readonly logBytes: number; readonly ratio: number; readonly everyMs: number | undefined }
+    | undefined
+  readonly retention: Retention
+  readonly gzipAfterMs: number
+  readonly schemaVersion: number
+  readonly now: () => number
+  /** Appends the record that tells of a checkpoint; resolves once it is durable. */
+  readonly record: (file: string) => Promise<unknown>
+  /** The time of a record. */
+  readonly timeOf: (lsn: number) => Promise<number>
+  /** Gives up the log up to this LSN. */
+  readonly trim: (lsn: number) => Promise<void>
+  readonly listener: CheckpointListener
+}
+
+export interface CheckpointListener {
+  progress(progress: { readonly lsn: number; readonly entries: number; readonly of: number }): void
+  made(report: CheckpointReport): void
+  failed(error: Error): void
+}
+
+/** What is in the log and in no snapshot yet, and how large the last snapshot is. */
+export interface CheckpointBase {
+  readonly logBytes: number
+  readonly snapshotBytes: number
+}
+
+/** Makes checkpoints: when they are due, or asked for; never two at a time. */
+export class Checkpointer<V> {
+  readonly #parts: CheckpointerParts<V>
+  readonly #turns: Turns
+  readonly #abort = new AbortController()
+  /** Bytes of the log that are in no snapshot, less what became durable since: add `keys.settledLength`. */
+  #offset: number
+  #snapshotBytes: number
+  /** A checkpoint that failed is not tried again before so much is in the log. */
+  #notBefore = 0
+  /** The one that is due by itself. */
+  #due: Promise<void> | undefined
+  /** One that was asked for, and has not begun: all who ask until then share it. */
+  #asked: Promise<CheckpointReport | undefined> | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(parts: CheckpointerParts<V>, turns: Turns, base: CheckpointBase) {
+    this.#parts = parts
+    this.#turns = turns
+    this.#offset = base.logBytes - parts.keys.settledLength
+    this.#snapshotBytes = base.snapshotBytes
+    const everyMs = parts.compaction?.everyMs
+    if (everyMs !== undefined) this.#timer = setInterval(() => this.#begin(), everyMs).unref()
+  }
+
+  /** Something became durable: a checkpoint may be due. */
+  check(): void {
+    const { compaction } = this.#parts
+    if (compaction === undefined || this.#due !== undefined || this.#asked !== undefined) return
+    const bytes = this.#logBytes
+    if (bytes < compaction.logBytes || bytes < compaction.ratio * this.#snapshotBytes || bytes < this.#notBefore) return
+    this.#begin()
+  }
+
+  /** Makes one of the state that there is now. */
+  request(): Promise<CheckpointReport | undefined> {
+    this.#asked ??= this.#turns.run(() => {
+      this.#asked = undefined
+      return this.#logBytes === 0 ? Promise.resolve(undefined) : this.make(this.#parts.schemaVersion)
+    })
+    return this.#asked
+  }
+
+  /** Makes one in any case. Only from within a turn, or before anybody else can ask for one. */
+  async make(schema: number): Promise<CheckpointReport> {
+    const began = performance.now()
+    const report = await this.#parts.dumps.run(() => this.#write(schema, began))
+    await this.#parts.record(report.file)
+    await this.tidy()
+    this.#notBefore = 0
+    this.#parts.listener.made(report)
+    return report
+  }
+
+  /** Removes and compresses old backups, and trims the log below those that it is kept for. */
+  async tidy(): Promise<void> {
+    const { backups, retention, gzipAfterMs, now, trim } = this.#parts
+    const lsn = await backups.tidy(retention, now() - gzipAfterMs, this.#abort.signal)
+    if (lsn !== undefined) await trim(lsn)
+  }
+
+  /** Ends the one that is under way, with this reason. Resolves once nothing is under way any more. */
+  async stop(reason: Error): Promise<void> {
+    clearInterval(this.#timer)
+    this.#abort.abort(reason)
+    await this.#turns.run(async () => {})
+  }
+
+  get #logBytes(): number {
+    return this.#parts.keys.settledLength + this.#offset
+  }
+
+  #begin(): void {
+    if (this.#due !== undefined || this.#abort.signal.aborted || this.#logBytes === 0) return
+    this.#due = this.#turns
+      .run(() => this.make(this.#parts.schemaVersion))
+      .then(
+        () => {},
+        (error: Error) => {
+          if (this.#abort.signal.aborted) return
+          this.#notBefore = this.#logBytes + (this.#parts.compaction?.logBytes ?? 0)
+          this.#parts.listener.failed(error)
+        },
+      )
+      .finally(() => {
+        this.#due = undefined
+      })
+  }
+
+  async #write(schema: number, began: number): Promise<CheckpointReport> {
+    const { keys, backups, now, timeOf, listener } = this.#parts
+    const dump = keys.beginDump()
+    const { lsn, entries } = dump
+    const settledLength = keys.settledLength
+    try {
+      const { name } = backupName(lsn, schema, false)
+      const head = { lsn, schema, time: await timeOf(lsn), created: now(), entries, gzip: false }
+      const pace = new Pace(() => keys.accepts)
+      const place = backups.place(name)
+      const bytes = await writeStateSnapshot(place, head, dump, pace, this.#abort.signal, () => {
+        listener.progress({ lsn, entries: dump.taken, of: entries })
+      }).catch((error: unknown) => {
+        this.#discard(name)
+        throw error
+      })
+      this.#offset = -settledLength
+      this.#snapshotBytes = bytes
+      return { lsn, file: name, entries, bytes, durationMs: performance.now() - began }
+    } finally {
+      dump.end()
+    }
+  }
+
+  /** Where only the folder's sync failed the file is there, and nothing says that it stays. */
+  #discard(name: string): void {
+    try {
+      removeSnapshot(this.#parts.backups.place(name))
+    } catch {
+      // The error that led here is the one to be told. The file is whole, whether it stays or not.
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { SluiceError } from '../errors.js'
+
+/*
+ * What a state store writes into its log: JSON texts, readable with `sluice cat`. The second element is the schema version
+ * of the values.
+ *
+ *     ["set",1,"key",value]
+ *     ["delete",1,"key"]
+ *     ["batch",1,["set","key",value],["delete","key"],…]     a transaction: one record, so all of it or nothing
+ *     ["checkpoint",1,"0000000000000042-1.snapshot"]         this snapshot, of the state after LSN 42, is durable
+ *     ["adopt",1,"players.json"]                             what comes now is the content of this file, and all there is,
+ *     ["adopted",1,1000]                                     up to here: 1000 keys
+ */
+
+/** One write: `text` is the value as JSON, `undefined` where the key is deleted. */
+export interface WriteText {
+  readonly key: string
+  readonly text: string | undefined
+}
+
+export type StateRecord =
+  | { readonly kind: 'writes'; readonly schema: number; readonly writes: readonly RecordedWrite[] }
+  | { readonly kind: 'checkpoint'; readonly file: string }
+  | { readonly kind: 'adopt' }
+  | { readonly kind: 'adopted' }
+
+/** A write as it was found. */
+export interface RecordedWrite {
+  readonly key: string
+  readonly content: { readonly value: unknown } | undefined
+}
+
+/** Encodes what a store of one schema version writes. */
+export class RecordEncoder {
+  readonly #schema: number
+  readonly #set: string
+  readonly #delete: string
+
+  constructor(schema: number) {
+    this.#schema = schema
+    this.#set = `["set",${schema},`
+    this.#delete = `["delete",${schema},`
+  }
+
+  set(key: string, text: string): string {
+    return `${this.#set}${JSON.stringify(key)},${text}]`
+  }
+
+  delete(key: string): string {
+    return `${this.#delete}${JSON.stringify(key)}]`
+  }
+
+  batch(writes: readonly WriteText[]): string {
+    const [only] = writes
+    if (only !== undefined && writes.length === 1) {
+      return only.text === undefined ? this.delete(only.key) : this.set(only.key, only.text)
+    }
+    const texts = writes.map(({ key, text }) =>
+      text === undefined ? `["delete",${JSON.stringify(key)}]` : `["set",${JSON.stringify(key)},${text}]`,
+    )
+    return `["batch",${this.#schema},${texts.join(',')}]`
+  }
+
+  checkpoint(file: string): string {
+    return JSON.stringify(['checkpoint', this.#schema, file])
+  }
+
+  adopt(file: string): string {
+    return JSON.stringify(['adopt', this.#schema, file])
+  }
+
+  adopted(keys: number): string {
+    return JSON.stringify(['adopted', this.#schema, keys])
+  }
+}
+
+/** Throws `SLUICE_CORRUPT` for what no state store has written: somebody else appended to its log. */
+export function decodeStateRecord(lsn: number, data: Buffer): StateRecord {
+  const record = parsed(data)
+  if (Array.isArray(record)) {
+    const [kind, schema, ...rest]: unknown[] = record
+    const known = typeof schema === 'number' && Number.isSafeInteger(schema) && schema >= 1
+    const decoded = known ? recordOf(kind, schema, rest) : undefined
+    if (decoded !== undefined) return decoded
+  }
+  const message = `the record with LSN ${lsn} was not written by a state store`
+  throw new SluiceError('SLUICE_CORRUPT', message, { firstLsn: lsn, lastLsn: lsn })
+}
+
+function recordOf(kind: unknown, schema: number, rest: readonly unknown[]): StateRecord | undefined {
+  const [first] = rest
+  if (kind === 'set' || kind === 'delete') return writesOf(schema, [[kind, ...rest]])
+  if (kind === 'batch') return writesOf(schema, rest)
+  if (kind === 'checkpoint') return typeof first === 'string' ? { kind, file: first } : undefined
+  if (kind === 'adopt' || kind === 'adopted') return { kind }
+  return undefined
+}
+
+function writesOf(schema: number, parts: readonly unknown[]): StateRecord | undefined {
+  const writes: RecordedWrite[] = []
+  for (const part of parts) {
+    if (!Array.isArray(part)) return undefined
+    const [kind, key, value]: unknown[] = part
+    if (typeof key !== 'string') return undefined
+    if (kind === 'set' && part.length === 3) writes.push({ key, content: { value } })
+    else if (kind === 'delete' && part.length === 2) writes.push({ key, content: undefined })
+    else return undefined
+  }
+  return { kind: 'writes', schema, writes }
+}
+
+function parsed(data: Buffer): unknown {
+  try {
+    return JSON.parse(data.toString())
+  } catch {
+    return undefined
+  }
+}

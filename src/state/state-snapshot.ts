@@ -1,0 +1,213 @@
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import { SluiceError } from '../errors.js'
+import { openSnapshot, writeSnapshot } from '../snapshot/snapshot-file.js'
+import type { SnapshotFileSystem, SnapshotPlace } from '../snapshot/snapshot-place.js'
+import { type BackupName, backupName } from './backup-name.js'
+import type { Dump } from './dump.js'
+import type { Pace } from './pace.js'
+
+/*
+ * A snapshot of the state is a snapshot file (docs/FORMAT.md) whose first block is a JSON object that says what it is:
+ *
+ *     {"state":1,"lsn":42,"schema":1,"time":1700000000000,"created":1700000000001,"entries":2,"gzip":false}
+ *
+ * In each other block there are, behind the length of the index in bytes, an index and the values that it speaks of, one behind the other:
+ *
+ *     0        4                                            4 + index bytes
+ *     ┌────────┬────────────────────────────────────────────┬──────────────────────┐
+ *     │ index  │ ["key",version,length,"key",version,…]     │ value value value …  │
+ *     │ bytes  │                                            │                      │
+ *     └────────┴────────────────────────────────────────────┴──────────────────────┘
+ *
+ * The lengths are those of the values as JSON, in UTF-16 code units: so opening need not parse the values, but takes the
+ * text of a block apart. Where the head says gzip, each of the other blocks is compressed for itself.
+ */
+
+/** The first block. */
+export interface SnapshotHead {
+  readonly lsn: number
+  readonly schema: number
+  /** The time of the last record in it: milliseconds since the epoch. */
+  readonly time: number
+  /** When it was made. */
+  readonly created: number
+  readonly entries: number
+  readonly gzip: boolean
+}
+
+/** An entry as it was found: its value as JSON. */
+export type SnapshotEntry = (key: string, lsn: number, text: string) => void
+
+/** The form of what this describes: a higher one is a newer sluice's. */
+const FORM = 1
+
+const INDEX_LENGTH_BYTES = 4
+
+const pack = promisify(gzip)
+const unpack = promisify(gunzip)
+
+/** Writes a dump into a snapshot; resolves to its bytes. Progress is told after each block. */
+export function writeStateSnapshot<V>(
+  place: SnapshotPlace,
+  head: SnapshotHead,
+  dump: Dump<V>,
+  pace: Pace,
+  signal: AbortSignal,
+  onProgress: () => void,
+): Promise<number> {
+  return writeSnapshot(place, blocks(), signal)
+
+  async function* blocks(): AsyncGenerator<Buffer> {
+    yield encodeHead(head)
+    for (;;) {
+      const slice = pace.slice(
+        () => {
+          const entry = dump.next()
+          return entry && { key: entry.slot.key, lsn: entry.lsn, text: entry.text }
+        },
+        ({ key, text }) => key.length + text.length,
+      )
+      if (slice.length === 0) return
+      yield encodeEntries(slice)
+      onProgress()
+      await pace.pause()
+    }
+  }
+}
+
+/** The first block alone. Rejects with `SLUICE_CORRUPT`, `SLUICE_UNSUPPORTED_FORMAT`, `SLUICE_IO`. */
+export async function readSnapshotHead(place: SnapshotPlace): Promise<SnapshotHead> {
+  for await (const block of await blocksOf(place)) return decodeHead(place, block)
+  throw corrupt(place, 'has no block')
+}
+
+/**
+ * Reads a snapshot, an entry at a time. What it gives counts only once it resolves: before that, it may find damage. Rejects with
+ * `SLUICE_CORRUPT`, `SLUICE_UNSUPPORTED_FORMAT`, `SLUICE_IO`.
+ */
+export async function readStateSnapshot(place: SnapshotPlace, onEntry: SnapshotEntry): Promise<SnapshotHead> {
+  let head: SnapshotHead | undefined
+  let entries = 0
+  for await (const block of await blocksOf(place)) {
+    if (head === undefined) {
+      head = decodeHead(place, block)
+      continue
+    }
+    const found = decodeEntries(head.gzip ? await unpack(block).catch(() => undefined) : block, onEntry)
+    if (found === undefined) throw corrupt(place, 'has a block that is no list of entries')
+    entries += found
+  }
+  if (head === undefined) throw corrupt(place, 'has no block')
+  if (entries !== head.entries) throw corrupt(place, `has ${entries} of ${head.entries} entries`)
+  return head
+}
+
+/** Makes a compressed copy of a snapshot, durable with its name; returns the name. The plain one stays. */
+export async function compressSnapshot(
+  fileSystem: SnapshotFileSystem,
+  directory: string,
+  backup: BackupName,
+  signal: AbortSignal,
+): Promise<string> {
+  const plain = { fileSystem, directory, name: backup.name }
+  const { name } = backupName(backup.lsn, backup.schema, true)
+  await writeSnapshot({ fileSystem, directory, name }, compressed(), signal)
+  return name
+
+  async function* compressed(): AsyncGenerator<Buffer> {
+    let isFirst = true
+    for await (const block of await blocksOf(plain)) {
+      yield isFirst ? encodeHead({ ...decodeHead(plain, block), gzip: true }) : await pack(block)
+      isFirst = false
+    }
+  }
+}
+
+async function blocksOf(place: SnapshotPlace): Promise<AsyncIterable<Buffer>> {
+  const blocks = await openSnapshot(place)
+  if (blocks === undefined)
+    throw new SluiceError('SLUICE_IO', `the snapshot ${place.name} is gone`, { file: place.name })
+  return blocks
+}
+
+function encodeHead(head: SnapshotHead): Buffer {
+  return Buffer.from(JSON.stringify({ state: FORM, ...head }))
+}
+
+function decodeHead(place: SnapshotPlace, block: Buffer): SnapshotHead {
+  const fields = parsedObject(block)
+  const form = fields['state']
+  if (typeof form === 'number' && form > FORM) {
+    const message = `the snapshot ${place.name} has form ${form}, written by a newer sluice`
+    throw new SluiceError('SLUICE_UNSUPPORTED_FORMAT', message, { file: place.name })
+  }
+  const { lsn, schema, time, created, entries, gzip: packed } = fields
+  const numbers = [lsn, schema, time, created, entries]
+  if (form !== FORM || typeof packed !== 'boolean' || !numbers.every(Number.isFinite)) {
+    throw corrupt(place, 'is no snapshot of a state')
+  }
+  // All of them were just found to be numbers.
+  const [lsnOf, schemaOf, timeOf, createdOf, entriesOf] = numbers as [number, number, number, number, number]
+  return { lsn: lsnOf, schema: schemaOf, time: timeOf, created: createdOf, entries: entriesOf, gzip: packed }
+}
+
+function parsedObject(block: Buffer): Record<string, unknown> {
+  const value = parsed(block)
+  // An object that is no array: each property is looked at as unknown.
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+interface EntryText {
+  readonly key: string
+  readonly lsn: number
+  readonly text: string
+}
+
+function encodeEntries(entries: readonly EntryText[]): Buffer {
+  const index = JSON.stringify(entries.flatMap(({ key, lsn, text }) => [key, lsn, text.length]))
+  const texts = entries.map(({ text }) => text).join('')
+  const indexBytes = Buffer.byteLength(index)
+  const block = Buffer.allocUnsafe(INDEX_LENGTH_BYTES + indexBytes + Buffer.byteLength(texts))
+  block.writeUInt32LE(indexBytes, 0)
+  block.write(index, INDEX_LENGTH_BYTES)
+  block.write(texts, INDEX_LENGTH_BYTES + indexBytes)
+  return block
+}
+
+/**
+ * Gives the entries of a block; returns how many, `undefined` where it is none. A text is a part of that of its block, which stays in memory as
+ * long as one of its parts does: never more in all than the snapshot has.
+ */
+function decodeEntries(block: Buffer | undefined, onEntry: SnapshotEntry): number | undefined {
+  if (block === undefined || block.length < INDEX_LENGTH_BYTES) return undefined
+  const textsAt = INDEX_LENGTH_BYTES + block.readUInt32LE(0)
+  if (textsAt > block.length) return undefined
+  const index = parsed(block.subarray(INDEX_LENGTH_BYTES, textsAt))
+  if (!Array.isArray(index) || index.length % 3 !== 0) return undefined
+  const texts = block.toString('utf8', textsAt)
+  let from = 0
+  for (let at = 0; at < index.length; at += 3) {
+    const key: unknown = index[at]
+    const lsn: unknown = index[at + 1]
+    const length: unknown = index[at + 2]
+    if (typeof key !== 'string' || typeof lsn !== 'number' || typeof length !== 'number') return undefined
+    const to = from + length
+    if (!(to > from && to <= texts.length)) return undefined
+    onEntry(key, lsn, texts.slice(from, to))
+    from = to
+  }
+  return from === texts.length ? index.length / 3 : undefined
+}
+
+function parsed(block: Buffer): unknown {
+  try {
+    return JSON.parse(block.toString())
+  } catch {
+    return undefined
+  }
+}
+
+function corrupt(place: SnapshotPlace, what: string): SluiceError {
+  return new SluiceError('SLUICE_CORRUPT', `the snapshot ${place.name} ${what}`, { file: place.name })
+}

@@ -1,0 +1,193 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { backupName, byAge, parseBackupName } from '../../src/state/backup-name.js'
+import type { Dump } from '../../src/state/dump.js'
+import { Keyspace } from '../../src/state/keyspace.js'
+import { keptBackups } from '../../src/state/retention.js'
+import { SortedKeys } from '../../src/state/sorted-keys.js'
+import { WriteLine } from '../../src/state/write-line.js'
+import { random } from '../support/random.js'
+import { rejects } from '../support/simulated-log.js'
+
+const { seed } = random()
+test.before((t) => t.log(`seed ${seed} (set SLUICE_SEED to repeat it)`))
+const BOUNDS = { seed: seed | 0, numRuns: 600, interruptAfterTimeLimit: 5_000, markInterruptAsFailure: false }
+
+const key = fc.constantFrom('', 'a', 'ab', 'abc', 'b', '__proto__', 'z'.repeat(40))
+
+/** What may happen to a keyspace; numbers are shares of what is there. */
+const event = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('set' as const), key, n: fc.nat({ max: 9 }) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete' as const), key }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('settle' as const), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('roll back' as const),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('begin dump' as const) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('dump' as const), count: fc.nat({ max: 3 }) }) },
+)
+
+type State = Map<string, number>
+
+function shown(state: Iterable<[string, number]>): string {
+  return JSON.stringify([...state].sort(([one], [other]) => (one < other ? -1 : 1)))
+}
+
+function statesOf(keys: Keyspace<number>, accepted: boolean): string {
+  return shown([...keys.entries(accepted)].map(({ slot, value }) => [slot.key, value]))
+}
+
+test('both states, scans and dumps are those of a plain map, whatever is accepted, settled and taken back', (t) => {
+  let dumped = 0
+  const property = fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+    const keys = new Keyspace<number>()
+    const durable: State = new Map()
+    let pending: { lsn: number; key: string; n: number | undefined }[] = []
+    let lsn = 0
+    let dump: { dump: Dump<number>; wanted: string; found: State } | undefined
+    const put = (state: State, name: string, n: number | undefined): void => {
+      if (n === undefined) state.delete(name)
+      else state.set(name, n)
+    }
+    const drain = (count: number): boolean => {
+      for (let taken = 0; dump !== undefined && taken < count; taken++) {
+        const entry = dump.dump.next()
+        if (entry === undefined) return true
+        t.false(dump.found.has(entry.slot.key), 'an entry is given once')
+        dump.found.set(entry.slot.key, JSON.parse(entry.text))
+      }
+      return false
+    }
+    const endDump = (): void => {
+      if (dump === undefined) return
+      t.is(shown(dump.found), dump.wanted)
+      t.is(dump.dump.taken, dump.dump.entries)
+      dump.dump.end()
+      dump = undefined
+      dumped++
+    }
+    for (const each of events) {
+      if (each.kind === 'set' || each.kind === 'delete') {
+        const n = each.kind === 'set' ? each.n : undefined
+        keys.accept(each.key, ++lsn, n === undefined ? undefined : JSON.stringify(n), 10)
+        pending.push({ lsn, key: each.key, n })
+      } else if (each.kind === 'settle') {
+        const to = keys.settledLsn + Math.floor(each.share * (lsn - keys.settledLsn + 0.999))
+        keys.settle(to)
+        for (const one of pending) if (one.lsn <= to) put(durable, one.key, one.n)
+        pending = pending.filter((one) => one.lsn > to)
+      } else if (each.kind === 'roll back') {
+        lsn = keys.settledLsn + Math.floor(each.share * (lsn - keys.settledLsn + 0.999))
+        keys.rollBack(lsn)
+        pending = pending.filter((one) => one.lsn <= lsn)
+      } else if (each.kind === 'begin dump') {
+        if (dump === undefined) dump = { dump: keys.beginDump(), wanted: shown(durable), found: new Map() }
+      } else if (drain(each.count)) {
+        endDump()
+      }
+      const accepted = new Map(durable)
+      for (const one of pending) put(accepted, one.key, one.n)
+      t.is(statesOf(keys, false), shown(durable))
+      t.is(statesOf(keys, true), shown(accepted))
+      t.is(keys.size, durable.size)
+      t.is(keys.hasPending, pending.length > 0)
+      const scanned = [...keys.scan('a', true)].map(({ slot }) => slot.key)
+      t.deepEqual(scanned, [...accepted.keys()].filter((name) => name.startsWith('a')).sort())
+    }
+    if (dump !== undefined && drain(Number.POSITIVE_INFINITY)) endDump()
+  })
+  fc.assert(property, BOUNDS)
+  t.true(dumped > 50, 'dumps come to their end')
+})
+
+test('sorted keys stay sorted while they come and go, also during an iteration', (t) => {
+  const numbers = random(seed)
+  const wanted = new Set<string>()
+  const sorted = new SortedKeys([])
+  for (let step = 0; step < 20_000; step++) {
+    const name = `k${numbers.below(3000).toString(36)}`
+    if (numbers.below(3) === 0) {
+      sorted.remove(name)
+      wanted.delete(name)
+    } else {
+      sorted.add(name)
+      wanted.add(name)
+    }
+  }
+  t.deepEqual([...sorted.from('')], [...wanted].sort())
+  t.deepEqual([...sorted.from('k1')], [...wanted].filter((name) => name.startsWith('k1')).sort())
+  t.deepEqual([...new SortedKeys(wanted).from('')], [...wanted].sort())
+  const seen: string[] = []
+  for (const name of sorted.from('')) {
+    seen.push(name)
+    sorted.remove(name)
+    sorted.add(`a${name}`)
+  }
+  t.deepEqual(seen, [...wanted].sort(), 'what is put in front is not seen, and nothing is missed or seen twice')
+})
+
+test('backups are kept by number, day and week', (t) => {
+  const hour = 3_600_000
+  const monday = Date.UTC(2024, 0, 1)
+  const backups = Array.from({ length: 24 * 4 }, (_, index) => ({
+    ...backupName(index + 1, 1, false),
+    created: monday + index * 6 * hour,
+  }))
+  const kept = (keep: number, daily: number, weekly: number): number[] =>
+    [...keptBackups(backups, { keep, daily, weekly })].map(({ lsn }) => lsn).sort((one, other) => one - other)
+  t.deepEqual(kept(3, 0, 0), [94, 95, 96])
+  t.deepEqual(kept(2, 3, 0), [88, 92, 95, 96])
+  t.deepEqual(kept(2, 0, 3), [56, 84, 95, 96], 'a week begins on Monday')
+  t.deepEqual(kept(2, 2, 100), [28, 56, 84, 92, 95, 96])
+})
+
+test('the name of a backup tells what it is', (t) => {
+  const names = [backupName(5, 1, false), backupName(5, 1, true), backupName(5, 12, false), backupName(40, 1, false)]
+  for (const name of names) t.deepEqual(parseBackupName(name.name), name)
+  t.deepEqual(
+    names.sort(byAge).map(({ name }) => name),
+    [
+      '0000000000000040-1.snapshot',
+      '0000000000000005-12.snapshot',
+      '0000000000000005-1.snapshot',
+      '0000000000000005-1.gzip.snapshot',
+    ],
+  )
+  for (const name of ['x', '5-1.snapshot', '0000000000000005-0.snapshot', '0000000000000005-1.snapshot.tmp']) {
+    t.is(parseBackupName(name), undefined)
+  }
+})
+
+test('writes that find no room wait in order, and the line is bounded', async (t) => {
+  const line = new WriteLine(2, 100)
+  let room = 0
+  const written: string[] = []
+  const write = (name: string) => () => {
+    if (room-- <= 0) return undefined
+    written.push(name)
+    return Promise.resolve(name)
+  }
+  const first = line.submit(write('first'), 60)
+  await rejects(t, line.submit(write('too large'), 50), { code: 'SLUICE_QUEUE_FULL', outcome: 'not-written' })
+  const second = line.submit(write('second'), 40)
+  await rejects(t, line.submit(write('one too many'), 0), { code: 'SLUICE_QUEUE_FULL' })
+  room = 1
+  line.pump()
+  t.deepEqual(written, ['first'])
+  room = 5
+  const third = line.submit(() => {
+    throw new RangeError('bad')
+  }, 0)
+  line.pump()
+  t.deepEqual(await Promise.all([first, second]), ['first', 'second'])
+  await t.throwsAsync(third, { instanceOf: RangeError })
+  t.true(line.isEmpty)
+  t.is(await line.submit(write('at once'), 1000), 'at once')
+})
