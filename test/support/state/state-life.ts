@@ -49,13 +49,13 @@ const act: fc.Arbitrary<Act> = fc.oneof(
 
 export const lives: fc.Arbitrary<readonly Life[]> = fc.array(
   fc.record({
-    acts: fc.array(act, { maxLength: 25 }),
+    acts: fc.array(act, { maxLength: 25, size: 'max' }),
     stopAt: fc.integer({ min: 1, max: 260 }),
     end: fc.constantFrom('power cut' as const, 'kill' as const, 'close' as const),
     seed: fc.nat(),
     migrates: fc.boolean(),
   }),
-  { minLength: 1, maxLength: 5 },
+  { minLength: 1, maxLength: 5, size: 'max' },
 )
 
 const MIGRATIONS: Readonly<Record<number, Migration>> = Object.fromEntries(
