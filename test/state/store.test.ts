@@ -676,6 +676,9 @@ test('bad keys, functions and call options are refused by name, at once', async 
     store.transact((tx) => tx.set(7 as unknown as string, 1)),
     { code: 'SLUICE_INVALID_ARGUMENT' },
   )
+  for (const options of [undefined, null, 7]) {
+    await rejects(t, store.restore(options as unknown as { at: number }), { code: 'SLUICE_INVALID_ARGUMENT' })
+  }
   t.is(store.durableLsn, 0)
   await store.close()
 })
