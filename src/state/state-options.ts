@@ -60,6 +60,11 @@ export function resolveStateOptions(options: StateOptions = {}): ResolvedStateOp
   }
 }
 
+/** For calls that take some of the options. Throws `SLUICE_INVALID_OPTION` for others, and for what is no object. */
+export function checkOptionNames(options: unknown, names: readonly string[]): void {
+  refuseUnknown('', plainObject('options', options), names)
+}
+
 function compactionOf(value: unknown): ResolvedStateOptions['compaction'] {
   if (value === false) return undefined
   const given = value === undefined ? {} : plainObject('compaction', value)
