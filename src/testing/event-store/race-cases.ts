@@ -33,10 +33,12 @@ export const RACE_CASES: readonly EventStoreCase[] = [
       let winners = 0
       const contend = async (contender: number): Promise<void> => {
         for (let i = 0; i < contender % 7; i++) await (i % 2 === 0 ? turn() : Promise.resolve())
+        // Before it reads: what comes while it does must break the condition.
+        const after = trial.store.head()
         const taken = await trial.positions(TAKEN)
         if (taken.length > 0) return
         const event = { type: 'Registered', tags: ['name:x'], data: { contender } }
-        await trial.store.append(event, { failIfEventsMatch: TAKEN, after: trial.store.head() }).then(
+        await trial.store.append(event, { failIfEventsMatch: TAKEN, after }).then(
           () => winners++,
           (error) => trial.conflict(Promise.reject(error)),
         )
