@@ -58,7 +58,7 @@ export function openStateStore<V>(directory: string, options: StateOptions = {})
  * `SLUICE_UNSUPPORTED_FORMAT`, `SLUICE_IO`.
  */
 export function restoreState<V>(directory: string, options: RestoreOptions = {}): Promise<RestoredState<V>> {
-  checkOptionNames(options, ['at', 'schemaVersion', 'migrations', 'fileSystem'])
+  checkOptionNames(options, ['at'])
   const { at, ...others } = options
   const { migrations } = resolveStateOptions(others)
   const { schemaVersion } = options
@@ -80,7 +80,7 @@ export function tryMigrations(
   directory: string,
   options: Pick<StateOptions, 'schemaVersion' | 'migrations' | 'fileSystem'>,
 ): Promise<MigrationReport> {
-  checkOptionNames(options, ['schemaVersion', 'migrations', 'fileSystem'])
+  checkOptionNames(options)
   const { schemaVersion, migrations } = resolveStateOptions(options)
   return beside(directory, options, (reader, backups) => trialOf(reader, backups, schemaVersion, migrations))
 }
@@ -95,7 +95,7 @@ export function stateHistory<V>(
   options: Pick<StateOptions, 'fileSystem'> = {},
 ): AsyncGenerator<StateChange<V>> {
   checkKey(key)
-  checkOptionNames(options, ['fileSystem'])
+  checkOptionNames(options)
   return historyBeside<V>(absoluteFolder(directory), key, options.fileSystem)
 }
 

@@ -60,9 +60,9 @@ export function resolveStateOptions(options: StateOptions = {}): ResolvedStateOp
   }
 }
 
-/** For calls that take some of the options. Throws `SLUICE_INVALID_OPTION` for others, and for what is no object. */
-export function checkOptionNames(options: unknown, names: readonly string[]): void {
-  refuseUnknown('', plainObject('options', options), names)
+/** For calls that may be given a store's own options, and some more. Throws `SLUICE_INVALID_OPTION` for others, and for what is no object. */
+export function checkOptionNames(options: unknown, more: readonly string[] = []): void {
+  refuseUnknown('', plainObject('options', options), [...NAMES, ...more])
 }
 
 function compactionOf(value: unknown): ResolvedStateOptions['compaction'] {

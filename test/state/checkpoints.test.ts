@@ -444,7 +444,7 @@ test('migrations bring values to the newest version, one version after the other
       },
     },
   }
-  const report = await tryMigrations(STATE, { ...options, fileSystem } as never)
+  const report = await tryMigrations(STATE, { ...options, fileSystem } as StateOptions)
   t.like(report, { lsn: 5, found: { 1: 4 }, due: [2, 3], changed: 3, unchanged: 0, dropped: 1, failures: [] })
   t.is((await restoreState<Player>(STATE, { fileSystem })).get('ada')?.level, undefined, 'a trial changes nothing')
   calls.length = 0

@@ -693,10 +693,10 @@ test('what reads beside a store refuses impossible options and keys by name, at 
     refused(() => tryMigrations(STATE, options), 'options must be an object')
     refused(() => stateHistory(STATE, 'a', options), 'options must be an object')
   }
-  const json = { json: 'x.json', fileSystem }
-  refused(() => restoreState(STATE, json), 'json')
-  refused(() => tryMigrations(STATE, json), 'json')
-  refused(() => stateHistory(STATE, 'a', json), 'json')
+  const unknown = { colour: 1, fileSystem }
+  refused(() => restoreState(STATE, unknown), 'colour')
+  refused(() => tryMigrations(STATE, unknown), 'colour')
+  refused(() => stateHistory(STATE, 'a', unknown), 'colour')
   throws(t, () => stateHistory(STATE, 7 as unknown as string), { code: 'SLUICE_INVALID_ARGUMENT', mentions: 'key' })
   t.deepEqual(fileSystem.calls, [])
 })
