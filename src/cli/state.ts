@@ -18,8 +18,9 @@ export const help = `Usage: sluice state DIR get|list|history|set|delete|checkpo
   delete KEY
   checkpoint
 
-Looks into the state store in DIR, and changes it. get, list and history take no lock and change nothing: another process
-may have the store open. set, delete and checkpoint need it for themselves. A folder that is not there is an empty store.
+Looks into the state store in DIR, and changes it. get, list and history take no lock and change nothing: another
+process may have the store open. set, delete and checkpoint need it for themselves. A folder that is not there is an
+empty store.
 
 get writes the value as JSON, and exits with 1 where there is no such key. list writes the keys in order, one a line as
 JSON strings. history writes all changes of a key that the log still has: {"lsn":1,"timestamp":…,"value":…}, without
