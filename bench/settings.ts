@@ -31,6 +31,8 @@ interface Preset {
   readonly readRecords: number
   readonly growthRecords: readonly number[]
   readonly growthSegments: readonly number[]
+  /** Events in the stores that the suite of events opens. */
+  readonly eventCounts: readonly number[]
 }
 
 export interface Settings extends Preset {
@@ -83,6 +85,7 @@ const QUICK: Preset = {
   readRecords: 500_000,
   growthRecords: [10_000, 1_000_000],
   growthSegments: [1, 100],
+  eventCounts: [100_000],
 }
 const FULL: Preset = {
   form: 'full',
@@ -103,6 +106,7 @@ const FULL: Preset = {
   readRecords: 1_000_000,
   growthRecords: [1000, 10_000, 100_000, 1_000_000, 10_000_000],
   growthSegments: [1, 10, 100, 1000],
+  eventCounts: [1_000_000, 10_000_000],
 }
 
 export const HELP = `usage: npm run bench -- [options]         the quick form, in under three minutes
@@ -120,6 +124,7 @@ What is measured
   --log FILE             the log to replay, line by line (default: lines that a seed makes)
   --seed NUMBER          the seed of those lines (default: another one each time; it is printed)
   --records NUMBERS      sizes of the logs that are opened, for the suite of growth (default ${QUICK.growthRecords}; full ${FULL.growthRecords})
+  --events NUMBERS       events in the stores that are opened, for the suite of events (default ${QUICK.eventCounts}; full ${FULL.eventCounts})
   --seconds N            measured time of each trial (default ${QUICK.seconds}; full ${FULL.seconds})
   --warm-up N            seconds to warm up, at most (default: what each driver needs)
   --rounds N             how often each trial is repeated (default ${QUICK.rounds}; full ${FULL.rounds}; some suites need fewer)
@@ -148,6 +153,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
       log: { type: 'string' },
       seed: { type: 'string' },
       records: { type: 'string' },
+      events: { type: 'string' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       'warm-up': { type: 'string' },
@@ -179,6 +185,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
     recordBytes: positiveIntegers('--bytes', values.bytes, preset.recordBytes),
     rates: positiveIntegers('--rates', values.rates, preset.rates),
     growthRecords: positiveIntegers('--records', values.records, preset.growthRecords),
+    eventCounts: positiveIntegers('--events', values.events, preset.eventCounts),
     warmUpSecondsMax: positive('--warm-up', values['warm-up'], Number.POSITIVE_INFINITY),
     seconds: positive('--seconds', values.seconds, preset.seconds),
     rounds: values.rounds === undefined ? preset.rounds : positiveInteger('--rounds', values.rounds),

@@ -1,4 +1,5 @@
 import type { ScanFigures } from './bare-scan.js'
+import type { Tagging } from './benched-events.js'
 import type { LoadDuration, LoadFigures } from './closed-loop.js'
 import type { DriverSetting } from './drivers/driver.js'
 import type { DriverName } from './drivers/drivers.js'
@@ -35,8 +36,37 @@ export type TrialSpec =
   | { readonly kind: 'open'; readonly directory: string }
   /** Fills a log with so many records, or a few more, and closes it. */
   | { readonly kind: 'fill'; readonly directory: string; readonly records: number; readonly recordBytes: number }
+  /** Saves sessions to PostgreSQL, written behind and one by one. */
+  | { readonly kind: 'upsert-sessions'; readonly directory: string; readonly seconds: number }
+  /** Flushes sessions to a repository that is slow. */
+  | { readonly kind: 'flush-sessions' }
   /** Reads a log that nobody writes, in every way. */
   | { readonly kind: 'read'; readonly directory: string; readonly gets: number }
+  /** Measures a bare log and an event store in cycles of windows. */
+  | {
+      readonly kind: 'append-events'
+      readonly directory: string
+      readonly producers: number
+      readonly tagging: Tagging
+      readonly warmUpSeconds: number
+      readonly cycles: number
+    }
+  /** Measures conditional appends to a store of so many events, which it makes larger, and to small ones, in cycles. */
+  | {
+      readonly kind: 'grow-events'
+      readonly directory: string
+      /** The store of many events. */
+      readonly large: string
+      readonly events: number
+      readonly producers: number
+      readonly cycles: number
+    }
+  /** Fills an event store, and closes it. */
+  | { readonly kind: 'fill-events'; readonly directory: string; readonly events: number; readonly tagging: Tagging }
+  /** Opens an event store, and closes it again. */
+  | { readonly kind: 'open-events'; readonly directory: string }
+  /** Reads events of a store by tags that are unique. */
+  | { readonly kind: 'read-events'; readonly directory: string; readonly reads: number }
 
 /** What each kind of trial answers. */
 export interface TrialResults {
@@ -50,6 +80,40 @@ export interface TrialResults {
   open: OpenFigures
   fill: { readonly records: number; readonly recordsPerBatch: number }
   read: ReadingFigures
+  'append-events': { readonly cycles: readonly EventCycle[]; readonly recordBytes: number }
+  'grow-events': { readonly cycles: readonly GrowthCycle[] }
+  'fill-events': { readonly events: number }
+  'open-events': OpenEventsFigures
+  'read-events': { readonly readUsP50: number; readonly readUsP99: number }
+  'upsert-sessions': { readonly behindRowsPerSecond: number; readonly singleRowsPerSecond: number }
+  'flush-sessions': { readonly flushMs: number; readonly singleMs: number }
+}
+
+/** Appends a second, in windows that followed one another. */
+export interface EventCycle {
+  /** Of a log, with the same bytes. */
+  readonly bare: number
+  readonly unconditional: number
+  readonly conditional: number
+}
+
+/** Conditional appends a second, in windows that followed one another. */
+export interface GrowthCycle {
+  readonly small: number
+  readonly large: number
+}
+
+export interface OpenEventsFigures {
+  /** From the call of `openEventStore` until it resolved, opening its log included. */
+  readonly openMs: number
+  /** Events that the index's files told of. */
+  readonly loaded: number
+  /** Events that were read from the log. */
+  readonly rebuilt: number
+  readonly events: number
+  readonly indexBytes: number
+  /** The process's resident set once it is open, in MiB. */
+  readonly memoryMiB: number
 }
 
 /** How large a log is to be. */

@@ -1,10 +1,13 @@
 import { measure } from './closed-loop.js'
 import { DRIVERS } from './drivers/drivers.js'
+import { fillEvents, openEvents, readEvents } from './event-trials.js'
+import { appendEvents, growEvents } from './event-windows.js'
 import { switchFigures } from './figures-trial.js'
 import { appendUntilKilled, growLog, openOnce, scanOnce } from './log-trials.js'
 import { measureOpenLoop } from './open-loop.js'
 import { fillLog, readAll } from './reading-trial.js'
 import type { PeakMemory, TrialResults, TrialSpec } from './trial-spec.js'
+import { flushSessions, upsertSessions } from './write-behind-trial.js'
 
 /*
  * One trial in a process of its own, so that no driver inherits another one's heap, compiled code or descriptors. The
@@ -44,6 +47,20 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
       return fillLog(spec)
     case 'read':
       return readAll(spec)
+    case 'append-events':
+      return appendEvents(spec)
+    case 'grow-events':
+      return growEvents(spec)
+    case 'fill-events':
+      return fillEvents(spec)
+    case 'open-events':
+      return openEvents(spec)
+    case 'read-events':
+      return readEvents(spec)
+    case 'upsert-sessions':
+      return upsertSessions(spec)
+    case 'flush-sessions':
+      return flushSessions()
   }
 }
 

@@ -1,4 +1,5 @@
-// Removes what an earlier build left, so that no test of a deleted source file runs again.
-import { rmSync } from 'node:fs'
+// Removes what an earlier build left and the next one would not make again, so that no test of a deleted source file runs.
+import { fileURLToPath } from 'node:url'
+import { clean } from './built-files.mjs'
 
-rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true })
+clean(process.argv[2] ?? fileURLToPath(new URL('../', import.meta.url)))

@@ -33,8 +33,14 @@ export type SluiceErrorCode =
   | 'SLUICE_INVALID_ARGUMENT'
   /** A system call failed outside a commit: while opening, reading or trimming. `cause` says which; nothing is lost. */
   | 'SLUICE_IO'
-  /** A conditional append found its condition broken. */
+  /** A conditional append found its condition broken: `position` says by which event, `itemIndex` by which query item. */
   | 'SLUICE_APPEND_CONDITION_FAILED'
+  /** Of the ids of an append only some are remembered, or their events do not follow on each other. */
+  | 'SLUICE_ID_CONFLICT'
+  /** A projection's `apply` failed: `position` says at which event, `cause` is what it threw. */
+  | 'SLUICE_PROJECTION_FAILED'
+  /** A repository did not save what was written behind: `keys` says of which entries, `cause` why the first one failed. */
+  | 'SLUICE_SAVE_FAILED'
   /** A key of a state store has another version than the write asked for, or was changed under an asynchronous update. */
   | 'SLUICE_VERSION_CONFLICT'
   /** A state store has values of a higher schema version than this program's: a newer program wrote them. */
@@ -64,6 +70,12 @@ export interface SluiceErrorDetails {
   readonly file?: string
   /** The byte offset in that segment or file. */
   readonly offset?: number
+  /** The position of the event concerned. */
+  readonly position?: number
+  /** Which item of a query an event matched, counted from 0. */
+  readonly itemIndex?: number
+  /** The keys of the entries concerned. */
+  readonly keys?: readonly string[]
 }
 
 interface SystemErrorFields {
@@ -85,6 +97,9 @@ export class SluiceError extends Error {
   declare readonly segment?: string
   declare readonly file?: string
   declare readonly offset?: number
+  declare readonly position?: number
+  declare readonly itemIndex?: number
+  declare readonly keys?: readonly string[]
   /** The system's error number, where the cause had one. */
   declare readonly errno?: number
   /** The system call that failed, where the cause named one. */
@@ -101,6 +116,9 @@ export class SluiceError extends Error {
     if (details.segment !== undefined) this.segment = details.segment
     if (details.file !== undefined) this.file = details.file
     if (details.offset !== undefined) this.offset = details.offset
+    if (details.position !== undefined) this.position = details.position
+    if (details.itemIndex !== undefined) this.itemIndex = details.itemIndex
+    if (details.keys !== undefined) this.keys = details.keys
     const system = systemFields(details.cause)
     if (typeof system.errno === 'number') this.errno = system.errno
     if (typeof system.syscall === 'string') this.syscall = system.syscall
@@ -177,7 +195,7 @@ export function shown(value: unknown): string {
 }
 
 function detailsOf(error: SluiceError): Omit<SluiceErrorDetails, 'cause'> {
-  const { outcome, firstLsn, lastLsn, segment, file, offset } = error
+  const { outcome, firstLsn, lastLsn, segment, file, offset, position, itemIndex, keys } = error
   return {
     ...(outcome === undefined ? {} : { outcome }),
     ...(firstLsn === undefined ? {} : { firstLsn }),
@@ -185,6 +203,9 @@ function detailsOf(error: SluiceError): Omit<SluiceErrorDetails, 'cause'> {
     ...(segment === undefined ? {} : { segment }),
     ...(file === undefined ? {} : { file }),
     ...(offset === undefined ? {} : { offset }),
+    ...(position === undefined ? {} : { position }),
+    ...(itemIndex === undefined ? {} : { itemIndex }),
+    ...(keys === undefined ? {} : { keys }),
   }
 }
 

@@ -1,8 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { chmodSync, readdirSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { findProgram, type Server, startServer } from '../servers/server.js'
+import {
+  POSTGRESQL_DATABASE,
+  POSTGRESQL_USER,
+  postgresqlProgram,
+  startedUp,
+  startPostgresql,
+} from '../servers/postgresql.js'
+import type { Server } from '../servers/server.js'
 import { AppBatcher } from './app-batcher.js'
 import type { Driver, DriverSetting } from './driver.js'
 import { loadPeer, whyPackageMissing } from './peers.js'
@@ -25,38 +28,16 @@ interface Pg {
 
 /** Each is a process of the server; what waits for a commit in several of them shares its sync. */
 const CONNECTIONS_MAX = 32
-/** The code of PostgreSQL's answer while it starts up. */
-const CANNOT_CONNECT_NOW = '57P03'
-const STARTING_MS_MAX = 20_000
-const POLL_MS = 10
-const OPTIONS = {
-  listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
-  fsync: 'on',
-  synchronous_commit: 'on',
-  full_page_writes: 'on',
-  wal_level: 'minimal',
-  max_wal_senders: '0',
-  shared_buffers: '256MB',
-  // No checkpoint but the one that a full gigabyte asks for, and nothing in the background, while it is measured.
-  max_wal_size: '4GB',
-  checkpoint_timeout: '30min',
-  autovacuum: 'off',
-} as const
-
 const SETTINGS = 'PostgreSQL on loopback, fsync and synchronous_commit on, no checkpoint meanwhile'
 const COMMON = {
   role: 'server',
   promise: { text: 'P1', isP1: true },
   preparation: 'none',
   warmUpSeconds: 1,
-  program: () => {
-    const folder = programFolder()
-    return folder === undefined ? undefined : join(folder, 'postgres')
-  },
+  program: postgresqlProgram,
   whyMissing: () =>
     whyPackageMissing('pg') ??
-    (programFolder() === undefined ? "PostgreSQL is not installed (Debian's package postgresql)" : undefined),
+    (postgresqlProgram() === undefined ? "PostgreSQL is not installed (Debian's package postgresql)" : undefined),
 } as const
 
 export const postgresql: Driver = {
@@ -103,69 +84,17 @@ export const postgresqlBatched: Driver = {
 }
 
 async function openPool({ directory }: DriverSetting, connections: number): Promise<{ server: Server; pool: Pool }> {
-  const folder = programFolder()
-  if (folder === undefined) throw new Error('PostgreSQL is not installed')
-  const user = otherUser()
-  if (user !== undefined) {
-    // Folders that root made, and this user must pass.
-    for (const passed of [directory, dirname(directory)]) chmodSync(passed, statSync(passed).mode | 0o111)
-  }
-  const server = await startServer(directory, {
-    name: 'PostgreSQL',
-    command: join(folder, 'postgres'),
-    prepare: (dataDirectory) =>
-      execFileSync(
-        join(folder, 'initdb'),
-        ['-D', dataDirectory, '-U', 'bench', '-A', 'trust', '-E', 'UTF8', '--locale=C'],
-        { cwd: dataDirectory, stdio: ['ignore', 'ignore', 'inherit'], ...user },
-      ),
-    args: (dataDirectory, port) => [
-      ...['-D', dataDirectory, '-p', String(port)],
-      ...Object.entries(OPTIONS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ],
-    ...(user === undefined ? {} : { user }),
-    stopSignal: 'SIGQUIT',
-  })
+  const server = await startPostgresql(directory)
   const { Pool } = loadPeer<Pg>('pg')
   const pool = new Pool({
     host: '127.0.0.1',
     port: server.port,
-    user: 'bench',
-    database: 'postgres',
+    user: POSTGRESQL_USER,
+    database: POSTGRESQL_DATABASE,
     max: connections,
     idleTimeoutMillis: 0,
   })
-  await startedUp(pool)
+  await startedUp(() => pool.query('SELECT 1'))
   await pool.query('CREATE TABLE log (lsn bigserial PRIMARY KEY, data bytea NOT NULL)')
   return { server, pool }
-}
-
-/** It listens before it takes connections: until then it refuses them, and says why. */
-async function startedUp(pool: Pool): Promise<void> {
-  const until = performance.now() + STARTING_MS_MAX
-  for (;;) {
-    try {
-      await pool.query('SELECT 1')
-      return
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== CANNOT_CONNECT_NOW || performance.now() > until) throw error
-      await delay(POLL_MS)
-    }
-  }
-}
-
-/** Debian keeps the programs of each version apart. */
-function programFolder(): string | undefined {
-  const debian = '/usr/lib/postgresql'
-  const versions = statSync(debian, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(debian)
-  const newestFirst = versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(debian, version, 'bin'))
-  const initdb = findProgram('initdb', newestFirst)
-  return initdb === undefined ? undefined : dirname(initdb)
-}
-
-/** PostgreSQL refuses to run as root; it then runs as the user that its package made. */
-function otherUser(): { uid: number; gid: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
-  return { uid: idOf('-u'), gid: idOf('-g') }
 }

@@ -24,6 +24,8 @@ const SUITE_TITLES: Readonly<Record<SuiteName, string>> = {
   recovery: 'Recovery',
   growth: 'Cost by the size of the log',
   'figures-cost': 'What the figures cost',
+  events: 'The event store',
+  'write-behind': 'Writing behind',
 }
 
 /** One page that shows everything, and loads nothing. */

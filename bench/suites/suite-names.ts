@@ -12,6 +12,8 @@ export const SUITE_NAMES = [
   'recovery',
   'growth',
   'figures-cost',
+  'events',
+  'write-behind',
 ] as const
 
 export type SuiteName = (typeof SUITE_NAMES)[number]

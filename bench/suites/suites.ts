@@ -1,4 +1,5 @@
 import { appendMany } from './append-many.js'
+import { events } from './events.js'
 import { figuresCost } from './figures-cost.js'
 import { flushPolicies } from './flush-policies.js'
 import { growth } from './growth.js'
@@ -12,6 +13,7 @@ import type { Figure, Suite } from './suite.js'
 import { SUITE_NAMES, type SuiteName } from './suite-names.js'
 import { throughput } from './throughput.js'
 import { tuning } from './tuning.js'
+import { writeBehind } from './write-behind.js'
 
 export const SUITES = {
   throughput,
@@ -26,6 +28,8 @@ export const SUITES = {
   recovery,
   growth,
   'figures-cost': figuresCost,
+  events,
+  'write-behind': writeBehind,
 } as const satisfies Readonly<Record<SuiteName, unknown>>
 
 /** The rows of one trial in each suite. */
@@ -47,6 +51,8 @@ export function emptyRows(): SuiteRows {
     recovery: [],
     growth: [],
     'figures-cost': [],
+    events: [],
+    'write-behind': [],
   }
 }
 

@@ -1,11 +1,15 @@
+import type { Writable } from 'node:stream'
 import { oneLine } from './one-line.js'
+
+/** Standard error, or what stands in for it: a terminal tells its width. */
+export type MessageStream = Writable & Partial<Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>>
 
 /** What is said to the person at the keyboard, or to the journal: standard error. It never fails: nobody may listen. */
 export class Messages {
-  readonly #stream: NodeJS.WriteStream
+  readonly #stream: MessageStream
   #shownWidth = 0
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: MessageStream) {
     this.#stream = stream
     stream.on('error', () => {})
   }

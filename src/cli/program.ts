@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
+import type { Writable } from 'node:stream'
 import { SluiceError } from '../errors.js'
 import type { Command, CommandStreams } from './command.js'
 import { EXIT_CODES, type ExitCode } from './exit-code.js'
 import { failureLine } from './failure-line.js'
-import { Messages } from './messages.js'
+import { type MessageStream, Messages } from './messages.js'
 import { Output } from './output.js'
 import { UsageError } from './usage-error.js'
 
@@ -21,6 +22,7 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map([
   ['stats', { summary: 'sum up records, sizes and times', load: () => import('./stats.js') }],
   ['verify', { summary: 'read everything, and say what is damaged', load: () => import('./verify.js') }],
   ['probe', { summary: 'measure the storage, and say which options fit it', load: () => import('./probe.js') }],
+  ['state', { summary: 'look into a state store, and change it', load: () => import('./state.js') }],
   ['repair', { summary: 'give up what is damaged, so that the log opens again', load: () => import('./repair.js') }],
 ])
 
@@ -38,9 +40,18 @@ Errors are one line on standard error: "sluice: CODE: message".
 
 ${EXIT_CODES}`
 
+/** Where a program writes: the process itself, or what stands in for it. */
+export interface ProgramStreams {
+  readonly stdout: Writable
+  readonly stderr: MessageStream
+}
+
 /** Runs the command that the arguments name; never rejects. */
-export async function runProgram(args: readonly string[]): Promise<ExitCode> {
-  const streams = { output: new Output(process.stdout), messages: new Messages(process.stderr) }
+export async function runProgram(
+  args: readonly string[],
+  { stdout, stderr }: ProgramStreams = process,
+): Promise<ExitCode> {
+  const streams = { output: new Output(stdout), messages: new Messages(stderr) }
   try {
     const exitCode = await dispatch(args, streams)
     await streams.output.flush()

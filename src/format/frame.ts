@@ -48,7 +48,7 @@ export type FrameHeaderResult =
 
 /** The bytes that one record of `dataBytes` takes in a frame's body. */
 export function recordBytes(dataBytes: number): number {
-  return RECORD_HEADER_BYTES + Math.ceil(dataBytes / 4) * 4
+  return RECORD_HEADER_BYTES + dataBytes + (-dataBytes & 3)
 }
 
 /** The bytes of a frame whose body has `bodyBytes`. */

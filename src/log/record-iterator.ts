@@ -43,7 +43,6 @@ export class RecordIterator implements AsyncIterableIterator<LogRecord, undefine
 
   next(): Promise<IteratorResult<LogRecord, undefined>> {
     if (this.#filling === undefined) {
-      if (this.#finished) return Promise.resolve(DONE)
       try {
         const record = this.#take()
         if (record !== undefined) return Promise.resolve({ done: false, value: record })
@@ -69,12 +68,24 @@ export class RecordIterator implements AsyncIterableIterator<LogRecord, undefine
 
   /** The next record, where it was read already. Throws where it may not be given. */
   #take(): LogRecord | undefined {
+    if (this.#finished) return undefined
     if (this.#signal?.aborted) throw this.#signal.reason
-    if (this.#batch === undefined) return undefined
-    const record = this.#batch.next()
+    const batch = this.#batch
+    if (batch === undefined) return undefined
+    const record = this.#takeFrom(batch)
     if (record === undefined) this.#batch = undefined
     else this.#source.refuseTrimmed(record.lsn)
     return record
+  }
+
+  #takeFrom(batch: RecordBatch): LogRecord | undefined {
+    try {
+      return batch.next()
+    } catch (error) {
+      // What was trimmed meanwhile is nobody's damage.
+      this.#source.refuseTrimmed(batch.lsn)
+      throw error
+    }
   }
 
   /** Reads batches, and serves those who wait, until nobody does. Never rejects. */

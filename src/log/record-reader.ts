@@ -11,6 +11,9 @@ import { RecordSource } from './record-source.js'
 /** The longest frame that is kept for the next `get`. */
 const KEPT_BYTES_MAX = 1024 * 1024
 
+/** For frames whose bodies are proved already. */
+const PROVED = (): void => {}
+
 /** The frame that the last `get` found. */
 interface LastFrame {
   /** What was durable when its window was read: nothing above is believed. */
@@ -89,7 +92,8 @@ export class RecordReader {
         this.#remember({ durableLsn, frame: found })
         return found
       }))
-    const record = new RecordBatch(frame.window.bytes, [frame], lsn, lsn).next()
+    const run = { window: frame.window, frames: [frame] }
+    const record = new RecordBatch(run, lsn, lsn, PROVED).next()
     // A frame that is kept for the next `get` is nobody's to write to.
     return record !== undefined && isKept(frame) ? { ...record, data: Buffer.from(record.data) } : record
   }

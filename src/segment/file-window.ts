@@ -4,18 +4,20 @@ import { readFully } from '../fs/transfer.js'
 /** What is read at one go: large enough that the calls cost nothing beside the bytes. */
 export const WINDOW_BYTES = 1024 * 1024
 
+/** What is compared with zeros is compared with these. */
+const ZEROS = Buffer.alloc(64 * 1024)
+
 /**
  * A sliding view of a file, for reading it once from front to back with few large reads into one reused buffer. The same
  * window can be moved on to the next file.
  */
 export class FileWindow {
   /** The bytes read last. Views of it are good until the next call of {@link reach} or {@link move}. */
-  buffer: Buffer
+  buffer: Buffer = Buffer.alloc(0)
   /** How many bytes were read since the window was made. */
   bytesRead = 0
   readonly #fs: FileSystem
   readonly #windowBytes: number
-  readonly #zeros: Buffer
   #fd = -1
   #fileBytes = 0
   /** The file's position of `buffer[0]`. */
@@ -26,8 +28,6 @@ export class FileWindow {
   constructor(fs: FileSystem, windowBytes = WINDOW_BYTES) {
     this.#fs = fs
     this.#windowBytes = windowBytes
-    this.buffer = Buffer.allocUnsafeSlow(windowBytes)
-    this.#zeros = Buffer.alloc(Math.min(windowBytes, 64 * 1024))
   }
 
   /** How many bytes the file had when the window was moved to it: nothing after them is looked at. */
@@ -41,8 +41,10 @@ export class FileWindow {
     this.#fileBytes = fileBytes
     this.#begin = 0
     this.#filled = 0
-    // A giant frame of the last file is no reason to hold its memory on.
-    if (this.buffer.length > this.#windowBytes) this.buffer = Buffer.allocUnsafeSlow(this.#windowBytes)
+    // A small file needs no large window; and a giant frame of the last file is no reason to hold its memory on.
+    const { length } = this.buffer
+    const needed = Math.min(this.#windowBytes, fileBytes)
+    if (length < needed || length > this.#windowBytes) this.buffer = Buffer.allocUnsafeSlow(needed)
   }
 
   /**
@@ -95,10 +97,9 @@ export class FileWindow {
   }
 
   #allZeros(from: number, to: number): boolean {
-    const zeros = this.#zeros
-    for (let at = from; at < to; at += zeros.length) {
-      const end = Math.min(at + zeros.length, to)
-      if (this.buffer.compare(zeros, 0, end - at, at, end) !== 0) return false
+    for (let at = from; at < to; at += ZEROS.length) {
+      const end = Math.min(at + ZEROS.length, to)
+      if (this.buffer.compare(ZEROS, 0, end - at, at, end) !== 0) return false
     }
     return true
   }

@@ -8,11 +8,11 @@ import {
 } from '../format/frame.js'
 import type { FramePosition } from './segment-index.js'
 
-/** A frame whose header, body and place in the order of LSNs are proved, in the bytes that hold it. */
-export interface ProvedFrame {
+/** A frame whose header and place in the order of LSNs are proved; whether its body is, depends on who has it. */
+export interface PlacedFrame {
   readonly header: FrameHeader
-  /** Where its body begins in the window's bytes. */
-  readonly bodyAt: number
+  /** Where it begins in the segment. */
+  readonly offset: number
 }
 
 /** What a window says of a frame's header. `cut`: the window ends before the header does. */
@@ -52,14 +52,29 @@ export class FrameWindow {
     return offset - this.offset + header.frameBytes <= this.bytes.length
   }
 
-  /** Proves the body of a frame that the window holds; says what is wrong with it otherwise. */
-  prove(offset: number, header: FrameHeader): ProvedFrame | { readonly reason: string } {
-    const bodyAt = offset - this.offset + FRAME_HEADER_BYTES
+  /** What is wrong with the body of a frame that the window holds; `undefined` proves it. */
+  fault(frame: PlacedFrame): string | undefined {
+    const { header, offset } = frame
+    const bodyAt = this.bodyAt(frame)
     if (!frameBodyIsValid(this.bytes, bodyAt, header, this.#nonceChecksum, offset)) {
-      return { reason: "the checksum of the frame's body does not match" }
+      return "the checksum of the frame's body does not match"
     }
-    if (!recordsAddUp(this.bytes, bodyAt, bodyAt + header.bodyBytes, header.recordCount))
-      return { reason: "the record lengths in the frame don't add up" }
-    return { header, bodyAt }
+    if (!recordsAddUp(this.bytes, bodyAt, bodyAt + header.bodyBytes, header.recordCount)) {
+      return "the record lengths in the frame don't add up"
+    }
+    return undefined
+  }
+
+  /** Where the body of a frame begins in the bytes. */
+  bodyAt(frame: PlacedFrame): number {
+    return frame.offset - this.offset + FRAME_HEADER_BYTES
+  }
+
+  /** This window, or a smaller one with a copy of the bytes from `begin` to before `end`, where that saves half of its memory. */
+  cutDown(begin: number, end: number): FrameWindow {
+    // Bytes that met the end of the file are a part of the memory that was taken for them.
+    if ((end - begin) * 2 >= this.bytes.buffer.byteLength) return this
+    const part = this.bytes.subarray(begin - this.offset, end - this.offset)
+    return new FrameWindow(Buffer.from(part), begin, this.#nonceChecksum)
   }
 }

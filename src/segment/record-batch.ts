@@ -1,5 +1,6 @@
 import { RECORD_HEADER_BYTES, recordBytes } from '../format/frame.js'
-import type { ProvedFrame } from './frame-window.js'
+import { bufferView } from './buffer-view.js'
+import type { FrameWindow, PlacedFrame } from './frame-window.js'
 
 /** A record as a segment holds it. */
 export interface StoredRecord {
@@ -12,56 +13,67 @@ export interface StoredRecord {
 /** No chunk is longer, unless one frame is. */
 export const CHUNK_BYTES_MAX = 256 * 1024
 
+/** Frames of a segment, one behind the other, and the bytes that hold them. */
+export interface FrameRun {
+  readonly window: FrameWindow
+  readonly frames: readonly PlacedFrame[]
+}
+
+/** Throws where the body of a frame is damaged. */
+export type FrameProof = (window: FrameWindow, frame: PlacedFrame) => void
+
 /**
- * The records of proved frames that lie in one chunk of a segment, taken one by one: a batch of a hundred thousand tiny
- * records costs no more memory than its chunk.
+ * The records of frames that lie in one chunk of a segment, taken one by one: a batch of a hundred thousand tiny records
+ * costs no more memory than its chunk. The body of a frame is proved when the first of its records is taken: by then the
+ * next chunk is being read, and what the checksum has just brought into the processor's cache is what is used next.
  *
  * The records are views of the chunk, which nobody writes to again. What one of them can keep alive is bounded: a chunk
  * has at most 256 KiB; where less than half of it is records they are moved to a smaller one; and the records of a
  * frame that is longer than that are copied out one by one, unless one record is most of the frame.
  */
 export class RecordBatch {
+  readonly #window: FrameWindow
   readonly #bytes: Buffer
-  readonly #frames: readonly ProvedFrame[]
-  readonly #shift: number
+  readonly #memory: ArrayBufferLike
+  readonly #base: number
+  readonly #frames: readonly PlacedFrame[]
+  readonly #fromLsn: number
   readonly #lastLsn: number
   readonly #copyBelow: number
+  readonly #prove: FrameProof
   #nextFrame = 0
   #at = 0
   #leftInFrame = 0
   #timestamp = 0
   #lsn: number
 
-  /**
-   * The frames are consecutive; the first holds `fromLsn`, and `lastLsn` is not beyond the last. `shift` is what their
-   * places in `bytes` are too high by.
-   */
-  constructor(bytes: Buffer, frames: readonly ProvedFrame[], fromLsn: number, lastLsn: number, shift = 0) {
-    this.#bytes = bytes
-    this.#shift = shift
-    this.#copyBelow = bytes.length > CHUNK_BYTES_MAX ? bytes.length / 2 : 0
+  /** The first of the frames holds `fromLsn`, and `lastLsn` is not beyond the last. */
+  constructor({ window, frames }: FrameRun, fromLsn: number, lastLsn: number, prove: FrameProof) {
+    this.#window = window
+    this.#bytes = window.bytes
+    this.#memory = window.bytes.buffer
+    this.#base = window.bytes.byteOffset
+    this.#copyBelow = window.bytes.length > CHUNK_BYTES_MAX ? window.bytes.length / 2 : 0
     this.#frames = frames
+    this.#fromLsn = fromLsn
     this.#lastLsn = lastLsn
+    this.#prove = prove
     this.#lsn = frames[0]?.header.firstLsn ?? fromLsn
-    while (this.#lsn < fromLsn) this.#leaveRecord(this.#enterRecord())
   }
 
-  /** A batch that keeps only the frames of a chunk, where they are less than half of it. */
-  static cutDown(chunk: Buffer, frames: readonly ProvedFrame[], fromLsn: number, lastLsn: number): RecordBatch {
-    const last = frames.at(-1)
-    const begin = frames[0]?.bodyAt ?? 0
-    const end = last === undefined ? begin : last.bodyAt + last.header.bodyBytes
-    // A chunk that met the end of the file is a part of the memory that was taken for it.
-    if ((end - begin) * 2 >= chunk.buffer.byteLength) return new RecordBatch(chunk, frames, fromLsn, lastLsn)
-    return new RecordBatch(Buffer.from(chunk.subarray(begin, end)), frames, fromLsn, lastLsn, begin)
+  /** The LSN of the record that is next. */
+  get lsn(): number {
+    return Math.max(this.#lsn, this.#fromLsn)
   }
 
-  /** The next record; `undefined` once all were taken. */
+  /** The next record; `undefined` once all were taken. Throws what the proof throws, for good. */
   next(): StoredRecord | undefined {
     if (this.#lsn > this.#lastLsn) return undefined
-    const length = this.#enterRecord()
+    if (this.#leftInFrame === 0) this.#enterFrame()
+    const bytes = this.#bytes
     const begin = this.#at + RECORD_HEADER_BYTES
-    const view = this.#bytes.subarray(begin, begin + length)
+    const length = lengthAt(bytes, this.#at)
+    const view = bufferView(this.#memory, this.#base + begin, length)
     const record = {
       lsn: this.#lsn,
       data: length < this.#copyBelow ? Buffer.from(view) : view,
@@ -71,16 +83,15 @@ export class RecordBatch {
     return record
   }
 
-  /** Moves on to the next frame if need be, and returns the length of the record that is next. */
-  #enterRecord(): number {
+  #enterFrame(): void {
     const frame = this.#frames[this.#nextFrame]
-    if (this.#leftInFrame === 0 && frame !== undefined) {
-      this.#nextFrame += 1
-      this.#at = frame.bodyAt - this.#shift
-      this.#leftInFrame = frame.header.recordCount
-      this.#timestamp = frame.header.timestampMs
-    }
-    return this.#bytes.readUInt32LE(this.#at)
+    if (frame === undefined) throw new RangeError(`a batch of records ends before LSN ${this.#lastLsn}`)
+    this.#prove(this.#window, frame)
+    this.#nextFrame += 1
+    this.#at = this.#window.bodyAt(frame)
+    this.#leftInFrame = frame.header.recordCount
+    this.#timestamp = frame.header.timestampMs
+    while (this.#lsn < this.#fromLsn) this.#leaveRecord(lengthAt(this.#bytes, this.#at))
   }
 
   #leaveRecord(length: number): void {
@@ -88,4 +99,10 @@ export class RecordBatch {
     this.#leftInFrame -= 1
     this.#lsn += 1
   }
+}
+
+/** Four bytes inside of the frame, whatever the compiler can tell; `readUInt32LE` would take several times as long. */
+function lengthAt(bytes: Buffer, at: number): number {
+  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16)
+  return (low | ((bytes[at + 3] ?? 0) << 24)) >>> 0
 }

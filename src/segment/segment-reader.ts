@@ -1,7 +1,7 @@
 import { FRAME_HEADER_BYTES, type FrameHeader } from '../format/frame.js'
 import { FrameLocator, type SegmentReach } from './frame-locator.js'
-import type { FrameWindow, ProvedFrame } from './frame-window.js'
-import { CHUNK_BYTES_MAX, RecordBatch } from './record-batch.js'
+import type { FrameWindow, PlacedFrame } from './frame-window.js'
+import { CHUNK_BYTES_MAX, type FrameProof, RecordBatch } from './record-batch.js'
 import { SegmentFile, type SegmentPlace } from './segment-file.js'
 import { type FramePosition, INDEX_SPACING_BYTES } from './segment-index.js'
 
@@ -17,10 +17,9 @@ export interface ChunkOfRecords {
   readonly next: FramePosition
 }
 
-/** One proved frame, and the window that holds it. */
-export interface FoundFrame extends ProvedFrame {
+/** One frame, its body proved too, and the window that holds it. */
+export interface FoundFrame extends PlacedFrame {
   readonly window: FrameWindow
-  readonly offset: number
 }
 
 /**
@@ -33,6 +32,7 @@ export class SegmentReader {
   readonly firstLsn: number
   readonly #file: SegmentFile
   readonly #locator: FrameLocator
+  readonly #prove: FrameProof = (window, frame) => this.#mustBeWhole(window, frame)
 
   private constructor(file: SegmentFile) {
     this.firstLsn = file.firstLsn
@@ -52,7 +52,8 @@ export class SegmentReader {
 
   /**
    * The records from `fromLsn` on, as many as one chunk holds, and up to `lastLsn` at the most. `position` is a frame at
-   * or before the one of `fromLsn`; `chunkBytes` is what to read, more where one frame needs it.
+   * or before the one of `fromLsn`; `chunkBytes` is what to read, more where one frame needs it. The bodies of the frames
+   * are proved as their records are taken: damage there is thrown by `batch.next()`.
    */
   async records(
     position: FramePosition,
@@ -64,27 +65,27 @@ export class SegmentReader {
     for (let next = position; ; ) {
       let window = await this.#file.window(next.offset, bytes)
       const begin = next
-      const frames: ProvedFrame[] = []
+      const frames: PlacedFrame[] = []
       while (next.firstLsn <= lastLsn) {
         const header = this.#headerIn(window, next, begin, lastLsn)
         if (header === undefined) break
         if (header.lastLsn >= fromLsn) {
           if (!window.holds(next.offset, header)) {
             if (next !== begin) break
-            window = await this.#widened(window, next, header)
+            window = await this.#widened(window, { header, offset: next.offset })
           }
-          const frame = this.#provedIn(window, next, header, frames.length === 0)
-          if (frame === undefined) break
-          frames.push(frame)
+          frames.push({ header, offset: next.offset })
         }
         // Where the end lies inside a frame, who reads on later begins with that frame again.
         if (header.lastLsn > lastLsn) break
         next = behind(next, header)
       }
+      const [firstFrame] = frames
       const lastFrame = frames.at(-1)
-      if (lastFrame !== undefined) {
+      if (firstFrame !== undefined && lastFrame !== undefined) {
         const last = Math.min(lastLsn, lastFrame.header.lastLsn)
-        return { batch: RecordBatch.cutDown(window.bytes, frames, fromLsn, last), lastLsn: last, next }
+        const run = { window: window.cutDown(firstFrame.offset, endOf(lastFrame)), frames }
+        return { batch: new RecordBatch(run, fromLsn, last, this.#prove), lastLsn: last, next }
       }
     }
   }
@@ -127,31 +128,23 @@ export class SegmentReader {
     throw this.#file.corrupt(reason, position.offset, position.firstLsn, lastLsn)
   }
 
-  /** The frame at `position`; `undefined` where its body is damaged, and there are good frames to give before it. */
-  #provedIn(
-    window: FrameWindow,
-    position: FramePosition,
-    header: FrameHeader,
-    mustBe: boolean,
-  ): ProvedFrame | undefined {
-    const frame = window.prove(position.offset, header)
-    if (!('reason' in frame)) return frame
-    if (!mustBe) return undefined
-    throw this.#file.corrupt(frame.reason, position.offset, header.firstLsn, header.lastLsn)
+  async #frameOf(window: FrameWindow, { offset }: FramePosition, header: FrameHeader): Promise<FoundFrame> {
+    const frame = { header, offset }
+    const whole = window.holds(offset, header) ? window : await this.#widened(window, frame)
+    this.#mustBeWhole(whole, frame)
+    return { ...frame, window: whole }
   }
 
-  async #frameOf(window: FrameWindow, position: FramePosition, header: FrameHeader): Promise<FoundFrame> {
-    const whole = window.holds(position.offset, header) ? window : await this.#widened(window, position, header)
-    const frame = whole.prove(position.offset, header)
-    if ('reason' in frame) throw this.#file.corrupt(frame.reason, position.offset, header.firstLsn, header.lastLsn)
-    return { ...frame, window: whole, offset: position.offset }
+  #mustBeWhole(window: FrameWindow, frame: PlacedFrame): void {
+    const fault = window.fault(frame)
+    if (fault !== undefined) throw this.#file.corrupt(fault, frame.offset, frame.header.firstLsn, frame.header.lastLsn)
   }
 
-  async #widened(window: FrameWindow, position: FramePosition, header: FrameHeader): Promise<FrameWindow> {
-    const whole = await this.#file.widen(window, position.offset, header)
+  async #widened(window: FrameWindow, { header, offset }: PlacedFrame): Promise<FrameWindow> {
+    const whole = await this.#file.widen(window, offset, header)
     if (whole !== undefined) return whole
     const reason = `the frame says ${header.frameBytes} bytes, but the file ends before`
-    throw this.#file.corrupt(reason, position.offset, header.firstLsn, header.lastLsn)
+    throw this.#file.corrupt(reason, offset, header.firstLsn, header.lastLsn)
   }
 }
 
@@ -165,8 +158,12 @@ export function frameBehind(found: FoundFrame, durableLsn: number): FoundFrame |
   if (next.firstLsn > durableLsn) return undefined
   const result = window.header(next)
   if (result.kind !== 'valid' || !window.holds(next.offset, result.header)) return undefined
-  const frame = window.prove(next.offset, result.header)
-  return 'reason' in frame ? undefined : { ...frame, window, offset: next.offset }
+  const frame = { header: result.header, offset: next.offset, window }
+  return window.fault(frame) === undefined ? frame : undefined
+}
+
+function endOf({ header, offset }: PlacedFrame): number {
+  return offset + header.frameBytes
 }
 
 function behind(position: FramePosition, header: FrameHeader): FramePosition {

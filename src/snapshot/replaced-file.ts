@@ -17,25 +17,29 @@ const STAGE_BYTES = 256 * 1024
  * Resolves to the file's bytes. Throws `SLUICE_INVALID_ARGUMENT` for a name that can't be. Rejects with `SLUICE_DISK_FULL`, `SLUICE_IO`,
  * the signal's reason, or what the pieces throw: the temporary file is removed then, and the old content is what it was. Only
  * where the folder's sync fails, the last step of all, the name stands for the new content already.
+ *
+ * Without `sync`, a power cut may leave the old content, the new one, or anything in their place: for what its reader can
+ * check, and make anew.
  */
 export function replaceFile(
   place: SnapshotPlace,
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
+  sync = true,
 ): Promise<number> {
   const path = snapshotPath(place)
   const temporary = temporaryPath(place, randomBytes(8))
   const { fileSystem, directory } = place
   return withSystemErrorsLater(`writing ${path}`, async () => {
     signal?.throwIfAborted()
-    const bytes = await writeAside(fileSystem, temporary, pieces, signal)
+    const bytes = await writeAside(fileSystem, temporary, pieces, signal, sync)
     try {
       fileSystem.renameSync(temporary, path)
     } catch (error) {
       discard(fileSystem, temporary)
       throw error
     }
-    fileSystem.syncDirectorySync(directory)
+    if (sync) fileSystem.syncDirectorySync(directory)
     return bytes
   })
 }
@@ -92,6 +96,7 @@ async function writeAside(
   path: string,
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
+  sync: boolean,
 ): Promise<number> {
   const fd = fileSystem.openSync(path, 'create')
   let closing = false
@@ -103,7 +108,7 @@ async function writeAside(
       signal?.throwIfAborted()
     }
     await stage.flush()
-    await fileSystem.datasync(fd)
+    if (sync) await fileSystem.datasync(fd)
     signal?.throwIfAborted()
     closing = true
     fileSystem.closeSync(fd)

@@ -40,6 +40,18 @@ export function writeSnapshot(
   return replaceFile(place, encoded(blocks, randomBytes(SNAPSHOT_NONCE_BYTES)), signal)
 }
 
+/**
+ * As {@link writeSnapshot}, but nothing is synced: for derived data. A power cut may leave a damaged file, which
+ * {@link openSnapshot} refuses with `SLUICE_CORRUPT`.
+ */
+export function writeDerivedSnapshot(
+  place: SnapshotPlace,
+  blocks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<number> {
+  return replaceFile(place, encoded(blocks, randomBytes(SNAPSHOT_NONCE_BYTES)), signal, false)
+}
+
 async function* encoded(
   blocks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   nonce: Buffer,

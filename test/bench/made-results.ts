@@ -104,6 +104,26 @@ export function madeResults(): Results {
       })
     }
     suites['figures-cost'].push({ round, on: 1_980_000, off: 2_000_000 })
+    suites.events.push(
+      {
+        ...{ kind: 'append', round, producers: 64, tagging: 'unique', recordBytes: 256 },
+        ...{ bare: 3e5, unconditional: 2.4e5, conditional: 2.3e5 },
+        ...{ unconditionalToBare: 0.8, conditionalToUnconditional: 0.96 },
+      },
+      { kind: 'growth', round, producers: 64, events: 1_000_000, small: 2.4e5, large: 2.3e5, largeToSmall: 0.97 },
+      {
+        ...{ kind: 'open', round, tagging: 'unique', openMs: 300, loaded: 1_000_000, rebuilt: 0, events: 1_000_000 },
+        ...{ indexBytes: 80e6, memoryMiB: 150, addedMemoryMiB: 90 },
+      },
+      { kind: 'read', round, events: 1_000_000, readUsP50: 30, readUsP99: 80 },
+    )
+    suites['write-behind'].push({
+      round,
+      behindRowsPerSecond: 60_000,
+      singleRowsPerSecond: 5000,
+      flushMs: 7,
+      singleMs: 530,
+    })
   }
   return {
     startedAt: '2026-01-02T03:04:05.678Z',

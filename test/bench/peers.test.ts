@@ -9,6 +9,7 @@ import { NATS_STREAM } from '../../bench/drivers/nats-jetstream.js'
 import { loadPeer } from '../../bench/drivers/peers.js'
 import { REDIS_STREAM } from '../../bench/drivers/redis.js'
 import { randomRecord } from '../../bench/records.js'
+import { testWith } from '../support/tools.js'
 
 const RECORDS = 20
 const RECORD_BYTES = 256
@@ -145,13 +146,7 @@ const READINGS: readonly (readonly [DriverName, Reading])[] = [
 
 for (const [name, reading] of READINGS) {
   const driver = driverOf(name)
-  test.serial(`${name} stores what it acknowledged`, async (t) => {
-    const missing = driver.whyMissing?.()
-    if (missing !== undefined) {
-      t.log(`SKIPPED: ${missing}`)
-      t.pass()
-      return
-    }
+  testWith(test.serial, driver.whyMissing?.())(`${name} stores what it acknowledged`, async (t) => {
     const parent = mkdtempSync(join(tmpdir(), 'sluice-peer-test-'))
     t.teardown(() => rmSync(parent, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 }))
     const directory = mkdtempSync(join(parent, 'trial-'))

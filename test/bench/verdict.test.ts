@@ -25,6 +25,8 @@ const WANTED: readonly (readonly [name: RegExp, bound: Figure['bound'], wanted: 
   [/^follow, records\/s ÷ those of a bare scan of the frames$/, 'at least', 0.4],
   [/^openLog of 10,000,000 records in 100 segments, closed well, less a bare scan of the last$/, 'at most', 100],
   [/^openLog of 10,000,000 records in 100 segments, killed, less a bare scan of the last$/, 'at most', 100],
+  [/^PostgreSQL, rows\/s written behind ÷ one upsert a row$/, 'at least', 10],
+  [/^one flush of 100 dirty sessions, 5 ms a save$/, 'below', 25],
   ...['16', '64', '256', '1,024', '4,096'].flatMap((producers) =>
     ['p50', 'p99', 'p99.9'].map(
       (name) => [new RegExp(`^${producers} producers, ${name} ÷ the lowest of a peer`), 'at most', 1] as const,

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { HELP } from '../../src/cli/program.js'
-import { shell, sluice } from '../support/sluice-command.js'
+import { type CommandResult, program, shell, sluice } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
-const COMMANDS = ['append', 'cat', 'follow', 'inspect', 'stats', 'verify', 'probe', 'repair']
+const COMMANDS = ['append', 'cat', 'follow', 'inspect', 'stats', 'verify', 'probe', 'state', 'repair']
 
 test.serial('sluice alone prints the help, as an error', async (t) => {
   const { exit, stdout, stderr } = await sluice(t, [])
@@ -39,7 +39,8 @@ for (const command of COMMANDS) {
       [command, '-h'],
       [command, 'DIR', '--nonsense', '--help'],
     ]) {
-      t.is((await sluice(t, args)).stdout.toString(), help, args.join(' '))
+      const { exit, stdout, stderr } = await program(args)
+      t.deepEqual({ exit, stdout: stdout.toString(), stderr }, { exit: 0, stdout: help, stderr: '' }, args.join(' '))
     }
   })
 }
@@ -53,24 +54,37 @@ test.serial('--version prints the version of the package', async (t) => {
   }
 })
 
+const shown = (args: readonly string[]): string => args.map((arg) => arg || "''").join(' ')
+
 const refuses = test.macro({
   async exec(t: ExecutionContext, args: readonly string[], message: RegExp) {
-    const { exit, stdout, stderr } = await sluice(t, args, { input: 'one\n' })
-    t.is(exit, 2)
-    t.is(stdout.length, 0)
-    t.regex(stderr, /^sluice: [A-Z_]+: [^\n]*\n$/)
-    t.regex(stderr, message)
+    isRefusal(t, await program(args), message)
   },
-  title: (_, args) => `sluice ${args.map((arg) => arg || "''").join(' ')} is refused`,
+  title: (_, args) => `sluice ${shown(args)} is refused`,
 })
 
-test.serial(refuses, ['apend', 'D'], /^sluice: USAGE: there is no command "apend"; there are append, cat, /)
+/** The same, as a process: for some, and wherever standard input would be read if it weren't refused. */
+const processRefuses = test.macro({
+  async exec(t: ExecutionContext, args: readonly string[], message: RegExp) {
+    isRefusal(t, await sluice(t, args, { input: 'one\n' }), message)
+  },
+  title: (_, args) => `the process sluice ${shown(args)} is refused`,
+})
+
+function isRefusal(t: ExecutionContext, { exit, stdout, stderr }: CommandResult, message: RegExp): void {
+  t.is(exit, 2)
+  t.is(stdout.length, 0)
+  t.regex(stderr, /^sluice: [A-Z_]+: [^\n]*\n$/)
+  t.regex(stderr, message)
+}
+
+test.serial(processRefuses, ['apend', 'D'], /^sluice: USAGE: there is no command "apend"; there are append, cat, /)
 test.serial(refuses, ['help', 'apend'], /there is no command "apend"/)
 test.serial(refuses, ['--json'], /there is no option "--json"/)
-test.serial(refuses, ['append'], /^sluice: USAGE: DIR is missing/)
-test.serial(refuses, ['append', ''], /DIR is missing/)
+test.serial(processRefuses, ['append'], /^sluice: USAGE: DIR is missing/)
+test.serial(processRefuses, ['append', ''], /DIR is missing/)
 test.serial(refuses, ['cat', 'D', 'E'], /one DIR is enough: "E" is too much/)
-test.serial(refuses, ['cat', '--form', '3', 'D'], /^sluice: USAGE: Unknown option '--form'/)
+test.serial(processRefuses, ['cat', '--form', '3', 'D'], /^sluice: USAGE: Unknown option '--form'/)
 test.serial(refuses, ['cat', '--from'], /^sluice: USAGE: .*--from/)
 test.serial(refuses, ['cat', '--from', '-3', 'D'], /^sluice: USAGE: .*--from/)
 test.serial(refuses, ['cat', '--from', '0', 'D'], /--from must be an LSN, from 1 to 2\^53-1, not "0"/)
@@ -81,9 +95,9 @@ test.serial(refuses, ['cat', '--last', '5', '--from', '4', 'D'], /--last .* neit
 test.serial(refuses, ['cat', '--last', 'x', 'D'], /--last must be a whole number, not "x"/)
 test.serial(refuses, ['cat', '--json=yes', 'D'], /^sluice: USAGE: .*--json/)
 test.serial(refuses, ['follow', '--to', '5', 'D'], /Unknown option '--to'/)
-test.serial(refuses, ['append', '--flush', 'sometimes', 'D'], /--flush must be batch, never, .*"sometimes"/)
-test.serial(refuses, ['append', '--segment-bytes', '5MB', 'D'], /--segment-bytes must be .*"5MB"/)
-test.serial(refuses, ['append', '--segment-bytes', '5', 'D'], /^sluice: SLUICE_INVALID_OPTION: segmentBytes/)
+test.serial(processRefuses, ['append', '--flush', 'sometimes', 'D'], /--flush must be batch, never, .*"sometimes"/)
+test.serial(processRefuses, ['append', '--segment-bytes', '5MB', 'D'], /--segment-bytes must be .*"5MB"/)
+test.serial(processRefuses, ['append', '--segment-bytes', '5', 'D'], /^sluice: SLUICE_INVALID_OPTION: segmentBytes/)
 
 test.serial('the built file can be executed by itself', async (t) => {
   const { exit, stdout } = await shell(t, 'exec "$1" --version', [])

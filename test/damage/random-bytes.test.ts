@@ -7,10 +7,11 @@ import { parseRange } from '../../src/cli/record-range.js'
 import { UsageError } from '../../src/cli/usage-error.js'
 import { SluiceError } from '../../src/errors.js'
 import { checksum } from '../../src/format/checksum.js'
-import { readFrameHeader, recordsAddUp, sealFrame } from '../../src/format/frame.js'
+import { FRAME_HEADER_BYTES, readFrameHeader, recordsAddUp, sealFrame } from '../../src/format/frame.js'
 import { readMarkSlot } from '../../src/format/mark.js'
 import { readSegmentFooter } from '../../src/format/segment-footer.js'
 import { readSegmentHeader } from '../../src/format/segment-header.js'
+import { FrameWindow } from '../../src/segment/frame-window.js'
 import { RecordBatch } from '../../src/segment/record-batch.js'
 import { damagedLog, judge } from '../support/damage/damage-trial.js'
 import type { Damage } from '../support/damage/damages.js'
@@ -112,8 +113,9 @@ test('records cut from a random body are parts of it, or there are none', (t) =>
     const body = Buffer.from(random.map((byte, at) => (at % 4 === 0 ? byte % (small + 5) : small === 0 ? 0 : byte)))
     if (!recordsAddUp(body, 0, body.length, recordCount)) return
     const frame = { frameBytes: 0, bodyBytes: body.length, recordCount, firstLsn: 1, lastLsn: recordCount }
-    const whole = { ...frame, timestampMs: 1, mark: 0, bodyChecksum: 0 }
-    const batch = new RecordBatch(body, [{ header: whole, bodyAt: 0 }], 1, recordCount)
+    const header = { ...frame, timestampMs: 1, mark: 0, bodyChecksum: 0 }
+    const window = new FrameWindow(body, FRAME_HEADER_BYTES, NONCE_CHECKSUM)
+    const batch = new RecordBatch({ window, frames: [{ header, offset: 0 }] }, 1, recordCount, () => {})
     let bytes = 0
     for (let record = batch.next(); record !== undefined; record = batch.next()) bytes += record.data.length
     t.true(bytes <= body.length)

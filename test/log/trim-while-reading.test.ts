@@ -53,6 +53,24 @@ for (const method of ['read', 'follow'] as const) {
   }
 }
 
+test('damage in what was trimmed since it was read is no damage', async (t) => {
+  for (const trimmed of [false, true]) {
+    const segments = someLog()
+    const [segment] = segments
+    const frame = segment?.frames[2]
+    if (segment === undefined || frame === undefined) throw new RangeError('the log has more than that')
+    const at = frame.offset + frame.bytes - 8
+    segment.bytes.writeUInt8(segment.bytes.readUInt8(at) ^ 1, at)
+    const view = new ControlledView(segments)
+    const iterator = new RecordReader(view).read()
+    for (const lsn of [1, 2]) t.is((await iterator.next()).value?.lsn, lsn)
+    if (trimmed) view.trim(1001)
+    const failure = await iterator.next().catch((error) => error)
+    t.is(isSluiceError(t, failure, trimmed ? 'SLUICE_TRIMMED' : 'SLUICE_CORRUPT').firstLsn, 3)
+    t.true((await iterator.next()).done)
+  }
+})
+
 test('a trim below what is read disturbs nobody', async (t) => {
   const segments = someLog()
   const view = new ControlledView(segments)

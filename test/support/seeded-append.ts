@@ -21,11 +21,12 @@ export function seededAppend(seed: number): SeededAppend {
   return { many, records }
 }
 
-function seededText(bytes: number, seed: number): string {
+/** About so many bytes of text that UTF-8 takes more than a byte each for. */
+export function seededText(bytes: number, seed: number): string {
   return `${seed.toString(36)}${TEXT.repeat(Math.ceil(bytes / TEXT.length))}`.slice(0, bytes / 2).toWellFormed()
 }
 
-function seededBytes(bytes: number, seed: number): Buffer {
+export function seededBytes(bytes: number, seed: number): Buffer {
   const data = Buffer.alloc(bytes)
   let state = seed | 1
   for (let at = 0; at < bytes; at++) {

@@ -1,9 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Readable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
+import { runProgram } from '../../src/cli/program.js'
 
 /** The file that `sluice` is. */
 export const SLUICE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
@@ -80,6 +81,27 @@ export async function sluice(
   // A command that ends early leaves the rest unread.
   await pipeline(Readable.from(pieces, { objectMode: false }), command.child.stdin).catch(() => {})
   return command.result()
+}
+
+/**
+ * Runs the command in this process, which costs a small part of what a process of its own does. For what neither reads
+ * standard input nor opens a log.
+ */
+export async function program(args: readonly string[]): Promise<CommandResult> {
+  const [stdout, stderr] = [new Collector(), new Collector()]
+  const exit = await runProgram(args, { stdout, stderr })
+  return { exit, stdout: Buffer.concat(stdout.chunks), stderr: Buffer.concat(stderr.chunks).toString() }
+}
+
+/** Keeps what is written to it. */
+class Collector extends Writable {
+  readonly chunks: Buffer[] = []
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    // Who wrote it may use its buffer again.
+    this.chunks.push(Buffer.from(chunk))
+    done()
+  }
 }
 
 /** Runs a shell's pipeline, in which `$0` is node, `$1` the command, and `$2` and so on are the arguments. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { htmlPage } from '../../../bench/report/html-page.js'
+import { testWith } from '../../support/tools.js'
 import { Browser, findBrowser } from '../browser.js'
 import { madeResults } from '../made-results.js'
 
@@ -40,14 +41,14 @@ const CROWDED = `[...document.querySelectorAll('[data-chart] svg')].flatMap((svg
 })`
 
 const program = findBrowser()
+const browserTest = testWith(
+  test.serial,
+  program === undefined ? "no browser is installed (Debian's package chromium)" : undefined,
+)
 
-/** A browser, and where the page lies that it is to open; where there is none, the test says so. */
-function openPage(t: ExecutionContext): { readonly browser: Browser; readonly url: string } | undefined {
-  if (program === undefined) {
-    t.log("SKIPPED: no browser is installed (Debian's package chromium)")
-    t.pass()
-    return undefined
-  }
+/** A browser, and where the page lies that it is to open. */
+function openPage(t: ExecutionContext): { readonly browser: Browser; readonly url: string } {
+  if (program === undefined) throw new Error('there is no browser')
   const directory = mkdtempSync(join(tmpdir(), 'sluice-page-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const file = join(directory, 'report.html')
@@ -56,10 +57,8 @@ function openPage(t: ExecutionContext): { readonly browser: Browser; readonly ur
 }
 
 for (const colours of ['light', 'dark'] as const) {
-  test.serial(`a browser shows every chart with all that was measured, in ${colours} colours`, async (t) => {
-    const page = openPage(t)
-    if (page === undefined) return
-    const { browser, url } = page
+  browserTest(`a browser shows every chart with all that was measured, in ${colours} colours`, async (t) => {
+    const { browser, url } = openPage(t)
     try {
       await browser.open(url, colours)
       const { wanted, shown } = (await browser.evaluate(SHOWN)) as { wanted: object; shown: object }
@@ -80,10 +79,8 @@ for (const colours of ['light', 'dark'] as const) {
   })
 }
 
-test.serial('a line shows its values when the keyboard reaches it', async (t) => {
-  const page = openPage(t)
-  if (page === undefined) return
-  const { browser, url } = page
+browserTest('a line shows its values when the keyboard reaches it', async (t) => {
+  const { browser, url } = openPage(t)
   try {
     await browser.open(url)
     const visibility = `getComputedStyle(document.querySelector('[data-series=sluice] .value')).visibility`

@@ -1,0 +1,114 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type DirectoryEventStore, openEventStore } from '../src/events/index.js'
+import { openLog } from '../src/index.js'
+import { benchedEvent, neverMatching, OTHER_EVENT, recordOf, type Tagging } from './benched-events.js'
+import type { EventCycle, GrowthCycle, TrialResults, TrialSpec } from './trial-spec.js'
+
+/** Long beside a batch, short beside the moods of a disk. */
+const WINDOW_MS = 100
+/** Before each window of a store that was just opened. */
+const LEAD_MS = 20
+/** Cycles of the growth trial before the first that counts: about as many seconds as sluice needs to get warm. */
+const WARM_CYCLES = 8
+const SMALL_EVENTS = 1000
+const FILL_APPENDS = 64
+
+const WAYS = ['bare', 'unconditional', 'conditional'] as const
+
+/**
+ * Puts a bare log and an event store under load, in turns: windows that follow one another differ in little else, which
+ * processes never do. The order changes from cycle to cycle.
+ */
+export async function appendEvents(
+  spec: TrialSpec & { kind: 'append-events' },
+): Promise<TrialResults['append-events']> {
+  const { producers, tagging } = spec
+  const log = await openLog(join(spec.directory, 'bare'))
+  const store = await openEventStore(join(spec.directory, 'store'))
+  await store.append(OTHER_EVENT)
+  let number = 0
+  const record = recordOf(benchedEvent(1, tagging))
+  const appends = {
+    bare: () => log.append(record),
+    unconditional: () => store.append(benchedEvent(++number, tagging)),
+    conditional: () => store.append(benchedEvent(++number, tagging), neverMatching(number, tagging)),
+  }
+  const cycle = async (turn: number): Promise<EventCycle> => {
+    const rates: Record<(typeof WAYS)[number], number> = { bare: 0, unconditional: 0, conditional: 0 }
+    for (let at = 0; at < WAYS.length; at += 1) {
+      const way = WAYS[(at + turn) % WAYS.length] ?? 'bare'
+      rates[way] = await rateOf(appends[way], producers, WINDOW_MS)
+    }
+    return rates
+  }
+  const warmUntil = performance.now() + spec.warmUpSeconds * 1000
+  for (let turn = 0; performance.now() < warmUntil; turn += 1) await cycle(turn)
+  const cycles: EventCycle[] = []
+  while (cycles.length < spec.cycles) cycles.push(await cycle(cycles.length))
+  const recordBytes = record.length
+  await log.close()
+  await store.close()
+  return { cycles, recordBytes }
+}
+
+/**
+ * Conditional appends to a store that has many events, and to one that has few, in turns. Both are opened anew for each
+ * cycle: the small one from nothing, since it does not stay small.
+ */
+export async function growEvents(spec: TrialSpec & { kind: 'grow-events' }): Promise<TrialResults['grow-events']> {
+  const { producers } = spec
+  let number = spec.events
+  const cycle = async (turn: number): Promise<GrowthCycle> => {
+    const large = await openEventStore(spec.large)
+    const small = await openEventStore(join(spec.directory, String(turn)))
+    await fill(small, SMALL_EVENTS, 'unique')
+    const rate = async (store: DirectoryEventStore): Promise<number> => {
+      const append = () => store.append(benchedEvent(++number, 'unique'), neverMatching(number, 'unique'))
+      await rateOf(append, producers, LEAD_MS)
+      return rateOf(append, producers, WINDOW_MS)
+    }
+    const rates = { small: 0, large: 0 }
+    if (turn % 2 === 0) rates.small = await rate(small)
+    rates.large = await rate(large)
+    if (turn % 2 === 1) rates.small = await rate(small)
+    await Promise.all([large.close(), small.close()])
+    return rates
+  }
+  for (let turn = 0; turn < WARM_CYCLES; turn += 1) await cycle(turn)
+  const cycles: GrowthCycle[] = []
+  while (cycles.length < spec.cycles) cycles.push(await cycle(WARM_CYCLES + cycles.length))
+  return { cycles }
+}
+
+/** Appends events, numbered from 1, in appends of many. */
+export async function fill(store: DirectoryEventStore, events: number, tagging: Tagging): Promise<void> {
+  const perAppend = Math.min(100, Math.ceil(events / FILL_APPENDS))
+  let next = 1
+  const produce = async (): Promise<void> => {
+    while (next <= events) {
+      const first = next
+      next = Math.min(first + perAppend, events + 1)
+      await store.append(Array.from({ length: next - first }, (_, at) => benchedEvent(first + at, tagging)))
+    }
+  }
+  await Promise.all(Array.from({ length: FILL_APPENDS }, produce))
+}
+
+/** Appends a second, in a closed loop. */
+async function rateOf(append: () => Promise<unknown>, producers: number, ms: number): Promise<number> {
+  let goesOn = true
+  let appends = 0
+  const produce = async (): Promise<void> => {
+    while (goesOn) {
+      await append()
+      appends += 1
+    }
+  }
+  const startedAt = performance.now()
+  const ends = Array.from({ length: producers }, produce)
+  await delay(ms)
+  goesOn = false
+  await Promise.all(ends)
+  return (appends / (performance.now() - startedAt)) * 1000
+}

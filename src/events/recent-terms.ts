@@ -1,0 +1,83 @@
+import { NumberList } from './number-list.js'
+
+/** Compaction of the front is put off until that much of it was given up. */
+const SLACK_NUMBERS = 65_536
+
+/**
+ * The tags' numbers of the last events, in order: what is needed to take an event back out of the index, and to write the
+ * index down. A queue with two ends: events come and go at its back, and are given up at its front.
+ */
+export class RecentTerms {
+  #tags = new NumberList()
+  /** For each event where its tags end in `#tags`. */
+  #ends = new NumberList()
+  /** Events and tags at the front that were given up. */
+  #deadEvents = 0
+  #firstPosition: number
+
+  constructor(firstPosition: number) {
+    this.#firstPosition = firstPosition
+  }
+
+  /** The lowest position that is held. */
+  get firstPosition(): number {
+    return this.#firstPosition
+  }
+
+  /** The position that comes next. */
+  get nextPosition(): number {
+    return this.#firstPosition + this.#ends.length - this.#deadEvents
+  }
+
+  /** How many tags all events have together. */
+  get tagCount(): number {
+    return this.#tags.length - this.#startOf(this.#deadEvents)
+  }
+
+  get bytes(): number {
+    return this.#tags.bytes + this.#ends.bytes
+  }
+
+  /** Adds a tag to the event that {@link endEvent} will add. */
+  pushTag(tag: number): void {
+    this.#tags.push(tag)
+  }
+
+  endEvent(): void {
+    this.#ends.push(this.#tags.length)
+  }
+
+  /** The tags of the event at a position that is held. */
+  tagsOf(position: number): number[] {
+    const event = this.#deadEvents + position - this.#firstPosition
+    const tags: number[] = []
+    for (let at = this.#startOf(event); at < this.#ends.at(event); at++) tags.push(this.#tags.at(at))
+    return tags
+  }
+
+  /** Takes the last event away again. */
+  pop(): void {
+    const event = this.#ends.length - 1
+    this.#tags.truncate(this.#startOf(event))
+    this.#ends.truncate(event)
+  }
+
+  /** Gives up all events below a position. */
+  dropBelow(position: number): void {
+    this.#deadEvents += position - this.#firstPosition
+    this.#firstPosition = position
+    if (this.#deadEvents < SLACK_NUMBERS && this.#startOf(this.#deadEvents) < SLACK_NUMBERS) return
+    const start = this.#startOf(this.#deadEvents)
+    const tags = new NumberList()
+    for (let at = start; at < this.#tags.length; at++) tags.push(this.#tags.at(at))
+    const ends = new NumberList()
+    for (let event = this.#deadEvents; event < this.#ends.length; event++) ends.push(this.#ends.at(event) - start)
+    this.#tags = tags
+    this.#ends = ends
+    this.#deadEvents = 0
+  }
+
+  #startOf(event: number): number {
+    return event === 0 ? 0 : this.#ends.at(event - 1)
+  }
+}

@@ -1,0 +1,311 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { EventIndex } from '../../src/events/event-index.js'
+import { IdWindow } from '../../src/events/id-window.js'
+import { InFlight } from '../../src/events/in-flight.js'
+import { MatchCursor } from '../../src/events/match-cursor.js'
+import { NumberList } from '../../src/events/number-list.js'
+import { PostingLists } from '../../src/events/posting-lists.js'
+import type { CheckedItem, CheckedQuery } from '../../src/events/query.js'
+import { RecentTerms } from '../../src/events/recent-terms.js'
+import { TermTable } from '../../src/events/term-table.js'
+import { random } from '../support/random.js'
+
+/** Property runs that a seed decides, which is logged. */
+function seeded(t: { log(message: string): void }, numRuns: number): fc.Parameters<unknown> {
+  const { seed } = random()
+  t.log(`seed ${seed}`)
+  return { seed, numRuns }
+}
+
+test('a number list holds what an array holds, over page borders, and finds its way in it', (t) => {
+  const list = new NumberList()
+  for (let value = 0; value < 70_000; value++) list.push(value * 3)
+  t.is(list.length, 70_000)
+  for (const at of [0, 15, 16, 16_383, 16_384, 40_000, 69_999]) t.is(list.at(at), at * 3)
+  t.is(list.lowerBound(3 * 16_384), 16_384)
+  t.is(list.lowerBound(3 * 16_384 + 1), 16_385)
+  t.is(list.lowerBound(0), 0)
+  t.is(list.lowerBound(1e6), 70_000)
+  list.truncate(16_384)
+  list.push(7)
+  t.deepEqual([list.length, list.at(16_384), list.at(16_383)], [16_385, 7, 16_383 * 3])
+  list.set(16_384, 2 ** 32 - 1)
+  t.is(list.at(16_384), 2 ** 32 - 1)
+  t.throws(() => list.set(16_385, 1), { instanceOf: RangeError })
+  t.throws(() => list.truncate(16_386), { instanceOf: RangeError })
+  t.true(list.bytes >= 16_385 * 4)
+})
+
+/** Strings of one byte a character and of two, long ones, and such as differ in little. */
+const terms = fc.oneof(
+  fc.string({ minLength: 1, maxLength: 12 }),
+  fc.string({ minLength: 1, maxLength: 6, unit: 'grapheme' }),
+  fc.integer({ min: 0, max: 300 }).map((number) => `course:${number}`),
+  fc.constantFrom('__proto__', 'é', 'e', '\u0100', '\u00ff', 'x'.repeat(300_000)),
+)
+
+test('a term table numbers strings as a map does, and hands them over packed', (t) => {
+  fc.assert(
+    fc.property(fc.array(terms, { maxLength: 400 }), (list) => {
+      const table = new TermTable()
+      const numbers = new Map<string, number>()
+      for (const term of list) {
+        t.is(table.find(term), numbers.get(term) ?? -1)
+        if (!numbers.has(term)) numbers.set(term, numbers.size)
+        t.is(table.intern(term), numbers.get(term) ?? -1)
+      }
+      t.is(table.size, numbers.size)
+      const half = table.size >>> 1
+      const copy = new TermTable()
+      t.true(copy.unpack(table.pack(0, half)))
+      t.true(copy.unpack(table.pack(half, table.size)))
+      for (const [term, number] of numbers) {
+        t.is(table.termOf(number), term)
+        t.is(copy.find(term), number)
+      }
+    }),
+    seeded(t, 60),
+  )
+})
+
+test('a term table takes nothing that was not packed', (t) => {
+  const table = new TermTable()
+  table.intern('one')
+  table.intern('two')
+  const packed = table.pack(0, 2)
+  t.false(new TermTable().unpack(packed.subarray(0, packed.length - 1)))
+  t.false(new TermTable().unpack(Buffer.concat([packed, Buffer.from('x')])))
+  t.false(new TermTable().unpack(packed.subarray(0, 3)))
+  t.false(new TermTable().unpack(packed.subarray(0, 6)))
+  t.throws(() => table.termOf(2), { instanceOf: RangeError })
+})
+
+test('a term that had many positions, and lost them all, can have some again', (t) => {
+  for (const many of [1, 2, 5, 17, 40]) {
+    const lists = new PostingLists()
+    for (let position = 1; position <= many; position++) lists.push(0, position)
+    for (let position = 1; position <= many; position++) lists.pop(0)
+    t.deepEqual([lists.count(0), lists.last(0), lists.floor(0, 99), lists.ceiling(0, 1)], [0, 0, 0, 0])
+    for (const position of [50, 51, 52]) lists.push(0, position)
+    t.deepEqual(
+      [lists.at(0, 0), lists.at(0, 1), lists.at(0, 2), lists.ceiling(0, 1)],
+      [50, 51, 52, 50],
+      `${many} before`,
+    )
+  }
+})
+
+test('posting lists hold what arrays hold, whatever is taken away again', (t) => {
+  const steps = fc.array(
+    fc.record({ term: fc.integer({ min: 0, max: 5 }), times: fc.integer({ min: 1, max: 40 }), pop: fc.boolean() }),
+    { maxLength: 60 },
+  )
+  fc.assert(
+    fc.property(steps, (list) => {
+      const lists = new PostingLists()
+      const model = new Map<number, number[]>()
+      let position = 0
+      for (const { term, times, pop } of list) {
+        const positions = model.get(term) ?? []
+        model.set(term, positions)
+        for (let time = 0; time < times; time++) {
+          if (!pop) {
+            position += 3
+            positions.push(position)
+            lists.push(term, position)
+          } else if (positions.length > 0) {
+            positions.pop()
+            lists.pop(term)
+          }
+        }
+        for (const [each, expected] of model) {
+          t.is(lists.count(each), expected.length)
+          t.is(lists.last(each), expected.at(-1) ?? 0)
+          t.deepEqual(
+            expected.map((_, at) => lists.at(each, at)),
+            expected,
+          )
+          for (const at of [0, 1, 3, 4, position >>> 1, position, position + 1]) {
+            t.is(lists.floor(each, at), expected.findLast((one) => one <= at) ?? 0)
+            t.is(lists.ceiling(each, at), expected.find((one) => one >= at) ?? 0)
+          }
+        }
+      }
+      t.is(lists.count(99), 0)
+      t.is(lists.last(99), 0)
+      t.throws(() => lists.pop(99), { instanceOf: RangeError })
+    }),
+    seeded(t, 60),
+  )
+})
+
+test('recent terms are a queue with two ends', (t) => {
+  const recent = new RecentTerms(5)
+  const model: number[][] = []
+  let first = 5
+  const { seed, below } = random()
+  t.log(`seed ${seed}`)
+  for (let step = 0; step < 30_000; step++) {
+    if (below(5) > 0 || model.length === 0) {
+      const tags = Array.from({ length: below(20) }, () => below(1000))
+      model.push(tags)
+      for (const tag of tags) recent.pushTag(tag)
+      recent.endEvent()
+    } else if (below(2) === 0) {
+      model.pop()
+      recent.pop()
+    } else if (step % 50 === 0) {
+      const dropped = below(model.length + 1)
+      model.splice(0, dropped)
+      first += dropped
+      recent.dropBelow(first)
+    }
+  }
+  t.is(recent.firstPosition, first)
+  t.is(recent.nextPosition, first + model.length)
+  t.is(recent.tagCount, model.flat().length)
+  t.deepEqual(
+    model.map((_, at) => recent.tagsOf(first + at)),
+    model,
+  )
+})
+
+interface Sample {
+  readonly type: string
+  readonly tags: readonly string[]
+}
+
+const TYPES = ['A', 'B', 'C', 'D']
+const TAGS = ['t1', 't2', 't3', 't4', 't5']
+const samples: fc.Arbitrary<Sample> = fc.record({
+  type: fc.constantFrom(...TYPES.slice(0, 3)),
+  tags: fc.subarray(TAGS.slice(0, 4)),
+})
+const items: fc.Arbitrary<CheckedItem> = fc
+  .record({ types: fc.subarray(TYPES), tags: fc.subarray(TAGS, { maxLength: 3 }) })
+  .filter(({ types, tags }) => types.length + tags.length > 0)
+const queries: fc.Arbitrary<CheckedQuery> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant('all' as const) },
+  { weight: 9, arbitrary: fc.array(items, { minLength: 1, maxLength: 3 }) },
+)
+
+function itemMatches({ types, tags }: CheckedItem, event: Sample): boolean {
+  return (types.length === 0 || types.includes(event.type)) && tags.every((tag) => event.tags.includes(tag))
+}
+
+function queryMatches(query: CheckedQuery, event: Sample): boolean {
+  return query === 'all' || query.some((item) => itemMatches(item, event))
+}
+
+function positionsOf(cursor: MatchCursor): number[] {
+  const positions: number[] = []
+  for (let position = cursor.next(); position !== 0; position = cursor.next()) positions.push(position)
+  return positions
+}
+
+test('the index finds what looking at every event finds, also after some were taken back', (t) => {
+  const history = fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: fc.array(samples, { minLength: 1, maxLength: 30 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 0, max: 40 }) },
+    ),
+    { maxLength: 12 },
+  )
+  fc.assert(
+    fc.property(
+      history,
+      fc.array(fc.tuple(queries, fc.nat(120), fc.nat(120)), { minLength: 5, maxLength: 12 }),
+      (steps, asked) => {
+        const index = new EventIndex()
+        let events: Sample[] = []
+        for (const step of steps) {
+          if (typeof step === 'number') {
+            events = events.slice(0, Math.max(0, events.length - step))
+            index.rollBack(events.length)
+          } else {
+            for (const event of step) {
+              events.push(event)
+              index.add(event.type, event.tags)
+            }
+          }
+        }
+        t.is(index.head, events.length)
+        for (const [query, one, other] of asked) {
+          const [from, to] = [Math.min(one, other) + 1, Math.max(one, other) + 1]
+          const found = events.flatMap((event, at) => (queryMatches(query, event) ? [at + 1] : []))
+          const between = found.filter((position) => position >= from && position <= to)
+          const end = Math.min(to, events.length)
+          const plan = index.plan(query)
+          t.deepEqual(positionsOf(new MatchCursor(index, plan, from, end, false)), between)
+          if (end >= from) {
+            t.deepEqual(positionsOf(new MatchCursor(index, plan, end, from, true)), between.toReversed())
+          }
+          const last = found.findLast((position) => position > one)
+          const match = index.lastMatch(query, one)
+          t.is(match?.position, last)
+          if (match === undefined || query === 'all') continue
+          const item = query[match.itemIndex ?? -1]
+          const event = events[match.position - 1]
+          t.true(
+            item !== undefined && event !== undefined && itemMatches(item, event),
+            'the item named is one that matches',
+          )
+        }
+      },
+    ),
+    seeded(t, 300),
+  )
+})
+
+test('the id window remembers the last ids of durable events, exactly, and those not yet durable', (t) => {
+  const ids = new IdWindow(3)
+  for (let position = 1; position <= 5; position++) ids.add(`id${position}`, position)
+  t.is(ids.count, 5, 'none is forgotten before it is durable')
+  ids.settle(4)
+  t.deepEqual(
+    [...ids.entries()].map(([id]) => id),
+    ['id2', 'id3', 'id4', 'id5'],
+  )
+  ids.rollBack(4)
+  t.is(ids.positionOf('id5'), undefined)
+  t.deepEqual(
+    [...ids.entries()].map(([id]) => id),
+    ['id2', 'id3', 'id4'],
+    'what is taken back costs no other its place',
+  )
+  ids.add('id1', 5)
+  ids.settle(5)
+  t.deepEqual(
+    [...ids.entries()],
+    [
+      ['id3', 3],
+      ['id4', 4],
+      ['id1', 5],
+    ],
+  )
+  const none = new IdWindow(0)
+  none.add('x', 1)
+  t.is(none.positionOf('x'), 1)
+  none.settle(1)
+  t.is(none.count, 0)
+})
+
+test('what is in flight is found by position until it is durable or taken back', async (t) => {
+  const inFlight = new InFlight()
+  const promises = Array.from({ length: 3000 }, (_, at) => Promise.resolve(at))
+  // Appends of two events each: positions 1 and 2, 3 and 4, …
+  for (const [at, promise] of promises.entries()) inFlight.add(2 * at + 2, promise)
+  t.is(await inFlight.holding(1), 0)
+  t.is(await inFlight.holding(2), 0)
+  t.is(await inFlight.holding(3), 1)
+  t.is(await inFlight.holding(6000), 2999)
+  t.is(inFlight.holding(6001), undefined)
+  inFlight.settle(4001)
+  t.is(await inFlight.holding(4001), 2000)
+  inFlight.rollBack(5000)
+  t.is(inFlight.holding(5001), undefined)
+  t.is(await inFlight.holding(5000), 2499)
+  inFlight.settle(5000)
+  t.is(inFlight.holding(5000), undefined)
+})

@@ -1,0 +1,274 @@
+import test from 'ava'
+import { decodeHead } from '../../src/events/index-file.js'
+import { openEventStoreSealing } from '../../src/events/open-event-store.js'
+import type { DirectoryEventStore, EventStoreOptions } from '../../src/events/store-contract.js'
+import { openLog } from '../../src/log/open-log.js'
+import { openSnapshot } from '../../src/snapshot/snapshot-file.js'
+import { SimulatedFileSystem } from '../../src/testing/index.js'
+import { EVENTS, positionsOf } from '../support/simulated-event-store.js'
+import { putFiles, quiet, rejection } from '../support/simulated-log.js'
+
+const INDEX = `${EVENTS}/index`
+const RULE = { events: 10, tags: 1000 }
+
+function open(fileSystem: SimulatedFileSystem, options: EventStoreOptions = {}): Promise<DirectoryEventStore> {
+  return openEventStoreSealing(EVENTS, { ...options, fileSystem }, RULE)
+}
+
+/** Appends events `from` to `to`, each with a tag and an id of its own, and one tag of three. */
+async function append(store: DirectoryEventStore, from: number, to: number): Promise<void> {
+  for (let n = from; n <= to; n++) {
+    const tags = [`n:${n}`, `third:${n % 3}`]
+    await store.append({ type: n % 2 === 0 ? 'Even' : 'Odd', tags, data: n, id: `id${n}` })
+    await quiet() // A file that is due is written now, not with those that come later.
+  }
+}
+
+/** Asserts that a store finds what it should of `count` such events. */
+async function finds(
+  t: { deepEqual(actual: unknown, expected: unknown): void },
+  store: DirectoryEventStore,
+  count: number,
+) {
+  const all = Array.from({ length: count }, (_, at) => at + 1)
+  t.deepEqual(await positionsOf(store), all)
+  t.deepEqual(
+    await positionsOf(store, { types: ['Even'], tags: ['third:1'] }),
+    all.filter((n) => n % 2 === 0 && n % 3 === 1),
+  )
+  for (const n of all) t.deepEqual(await positionsOf(store, { tags: [`n:${n}`] }), [n])
+  const error = await rejection(store.append({ type: 'Never' }, { failIfEventsMatch: { tags: [`n:${count}`] } }))
+  t.deepEqual(Object(error).position, count)
+}
+
+async function stored(count: number, options: EventStoreOptions = {}): Promise<SimulatedFileSystem> {
+  const fileSystem = new SimulatedFileSystem()
+  const store = await open(fileSystem, options)
+  await append(store, 1, count)
+  await store.close()
+  return fileSystem
+}
+
+function overwrite(fileSystem: SimulatedFileSystem, path: string, change: (bytes: Buffer) => Buffer): void {
+  const fd = fileSystem.openSync(path, 'write')
+  const bytes = Buffer.alloc(fileSystem.sizeSync(fd))
+  for (let at = 0; at < bytes.length; ) at += fileSystem.readSync(fd, bytes, at, bytes.length - at, at)
+  const changed = change(bytes)
+  fileSystem.truncateSync(fd, changed.length)
+  for (let at = 0; at < changed.length; ) at += fileSystem.writeSync(fd, changed, at, changed.length - at, at)
+  fileSystem.closeSync(fd)
+}
+
+test('events are found from the index’s files after a restart, and the log is not read for them', async (t) => {
+  const fileSystem = await stored(37)
+  t.deepEqual(fileSystem.listSync(INDEX).sort(), [
+    '0000000001.index',
+    '0000000011.index',
+    '0000000021.index',
+    '0000000031.index',
+  ])
+  const store = await open(fileSystem)
+  t.deepEqual(store.recovery.index, { loaded: 37, rebuilt: 0, discarded: [] })
+  await finds(t, store, 37)
+  t.deepEqual(await store.append({ type: 'Even', id: 'id20' }), { first: 20, last: 20 }, 'ids are in the files')
+  await append(store, 38, 52)
+  await store.close()
+  const again = await open(fileSystem)
+  t.deepEqual(again.recovery.index, { loaded: 52, rebuilt: 0, discarded: [] })
+  await finds(t, again, 52)
+  await again.close()
+})
+
+test('what no file has is read from the log', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const store = await open(fileSystem)
+  await append(store, 1, 25)
+  const killed = fileSystem.killProcess()
+  const again = await open(killed)
+  t.deepEqual(again.recovery.index, { loaded: 20, rebuilt: 5, discarded: [] })
+  await finds(t, again, 25)
+  await again.close()
+})
+
+test('an index whose folder is gone is made anew, in files again', async (t) => {
+  const fileSystem = await stored(37)
+  for (const name of fileSystem.listSync(INDEX)) fileSystem.removeSync(`${INDEX}/${name}`)
+  const store = await open(fileSystem)
+  t.deepEqual(store.recovery.index, { loaded: 0, rebuilt: 37, discarded: [] })
+  await finds(t, store, 37)
+  t.deepEqual(fileSystem.listSync(INDEX).sort(), ['0000000001.index', '0000000011.index', '0000000021.index'])
+  await store.close()
+})
+
+test('a damaged file, whichever it is, costs its events a reading of the log, and those behind it', async (t) => {
+  for (const [at, name] of ['0000000001', '0000000011', '0000000021', '0000000031'].entries()) {
+    for (const [what, change] of [
+      ['cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length - 9)],
+      ['empty', (bytes: Buffer) => bytes.subarray(0, 0)],
+      ['a bit of the head', (bytes: Buffer) => flipped(bytes, 60)],
+      ['a bit of an inner block', (bytes: Buffer) => flipped(bytes, bytes.length >>> 1)],
+      ['a bit of the end', (bytes: Buffer) => flipped(bytes, bytes.length - 30)],
+    ] as const) {
+      const fileSystem = await stored(37)
+      overwrite(fileSystem, `${INDEX}/${name}.index`, change)
+      const store = await open(fileSystem)
+      const { loaded, rebuilt, discarded } = store.recovery.index
+      t.deepEqual([loaded, rebuilt], [at * 10, 37 - at * 10], `${name}, ${what}`)
+      t.true(discarded.some((reason) => reason.includes(name)))
+      await finds(t, store, 37)
+      t.deepEqual(await store.append({ type: 'Even', id: 'id36' }), { first: 36, last: 36 })
+      await store.close()
+      const again = await open(fileSystem)
+      t.deepEqual(again.recovery.index, { loaded: 37, rebuilt: 0, discarded: [] }, 'it was written down again')
+      await finds(t, again, 37)
+      await again.close()
+    }
+  }
+})
+
+test('a file that is missing in between leaves those behind it without use', async (t) => {
+  const fileSystem = await stored(37)
+  fileSystem.removeSync(`${INDEX}/0000000011.index`)
+  const store = await open(fileSystem)
+  t.like(store.recovery.index, { loaded: 10, rebuilt: 27 })
+  await finds(t, store, 37)
+  await store.close()
+})
+
+test('an index of a history that the log lost is not believed', async (t) => {
+  const whole = new SimulatedFileSystem()
+  const store = await open(whole)
+  await append(store, 1, 12)
+  const cut = whole.stateAfterCrash({ keep: 'all' })
+  await append(store, 13, 37)
+  await store.close()
+  // As after a repair: the log lost all behind 12, and went on with other events at the same positions.
+  const log = await openLog(`${EVENTS}/log`, { fileSystem: cut })
+  for (let n = 13; n <= 37; n++) await log.append(JSON.stringify({ type: 'Other', tags: [`other:${n}`] }))
+  await log.close()
+  copyFiles(whole, cut, INDEX)
+  const again = await open(cut)
+  t.like(again.recovery.index, { loaded: 10, rebuilt: 27 })
+  t.regex(again.recovery.index.discarded.join(), /0000000031.*history/)
+  t.deepEqual(await positionsOf(again, { tags: ['n:12'] }), [12])
+  t.deepEqual(await positionsOf(again, { tags: ['n:13'] }), [])
+  t.deepEqual(await positionsOf(again, { tags: ['other:13'] }), [13])
+  t.deepEqual(await again.append({ type: 'Odd', id: 'id13' }), { first: 38, last: 38 }, 'nor are its ids')
+  await again.close()
+})
+
+test('an index that is ahead of its log is not believed', async (t) => {
+  const whole = new SimulatedFileSystem()
+  const store = await open(whole)
+  await append(store, 1, 12)
+  const cut = whole.stateAfterCrash({ keep: 'all' })
+  await append(store, 13, 37)
+  await store.close()
+  copyFiles(whole, cut, INDEX)
+  const again = await open(cut)
+  t.like(again.recovery.index, { loaded: 10, rebuilt: 2 })
+  await finds(t, again, 12)
+  await again.close()
+})
+
+/** Puts the files of a folder of one file system into the same folder of another one, in place of those that it has. */
+function copyFiles(from: SimulatedFileSystem, to: SimulatedFileSystem, folder: string): void {
+  for (const name of to.listSync(folder)) to.removeSync(`${folder}/${name}`)
+  const files = from.listSync(folder).map((name): [string, Uint8Array] => {
+    const fd = from.openSync(`${folder}/${name}`, 'read')
+    const bytes = Buffer.alloc(from.sizeSync(fd))
+    for (let at = 0; at < bytes.length; ) at += from.readSync(fd, bytes, at, bytes.length - at, at)
+    from.closeSync(fd)
+    return [name, bytes]
+  })
+  putFiles(to, folder, new Map(files))
+}
+
+test('only the last ids are remembered, over a restart too', async (t) => {
+  const options = { rememberedIds: 12 }
+  const fileSystem = await stored(37, options)
+  const store = await open(fileSystem, options)
+  t.is(store.stats().index.ids, 12)
+  t.deepEqual(await store.append({ type: 'Even', id: 'id26' }), { first: 26, last: 26 })
+  t.deepEqual(await store.append({ type: 'Odd', id: 'id25' }), { first: 38, last: 38 }, 'it came too late')
+  await store.close()
+})
+
+test('a store works on where its index can’t be written down, and says so', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const store = await open(fileSystem)
+  const failures: unknown[] = []
+  store.on('checkpointFailed', (error) => failures.push(error))
+  const heal = fileSystem.inject({ call: 'write', path: /\.index/, error: 'ENOSPC', once: false })
+  await append(store, 1, 25)
+  t.true(failures.length >= 2)
+  t.like(failures[0], { code: 'SLUICE_DISK_FULL' })
+  t.is(store.status, 'open')
+  await finds(t, store, 25)
+  heal()
+  const before = failures.length
+  await append(store, 26, 40)
+  t.is(failures.length, before)
+  await store.close()
+  const again = await open(fileSystem)
+  t.like(again.recovery.index, { loaded: 40, rebuilt: 0 })
+  await finds(t, again, 40)
+  await again.close()
+  fileSystem.inject({ call: 'write', path: /\.index/, error: 'EIO', once: false })
+  for (const name of fileSystem.listSync(INDEX)) fileSystem.removeSync(`${INDEX}/${name}`)
+  const reopened = await open(fileSystem)
+  t.like(reopened.recovery.index, { loaded: 0, rebuilt: 40 })
+  t.regex(reopened.recovery.index.discarded.join(), /can't be written down.*EIO/)
+  await finds(t, reopened, 40)
+  await reopened.close()
+})
+
+test('files are sealed earlier where events have many tags', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const store = await openEventStoreSealing(EVENTS, { fileSystem }, { events: 10, tags: 25 })
+  const tags = (n: number) => Array.from({ length: 10 }, (_, at) => `t:${n}:${at}`)
+  for (let n = 1; n <= 8; n++) {
+    await store.append({ type: 'A', tags: tags(n) })
+    await quiet()
+  }
+  await store.close()
+  t.deepEqual(fileSystem.listSync(INDEX).sort(), ['0000000001.index', '0000000004.index', '0000000007.index'])
+  const again = await openEventStoreSealing(EVENTS, { fileSystem }, { events: 10, tags: 25 })
+  t.deepEqual(again.recovery.index, { loaded: 8, rebuilt: 0, discarded: [] })
+  t.deepEqual(await positionsOf(again, { tags: ['t:7:9', 't:7:0'] }), [7])
+  await again.close()
+})
+
+test('nothing of the index is synced: it is derived', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const store = await open(fileSystem)
+  const from = fileSystem.calls.length
+  await append(store, 1, 25)
+  await store.close()
+  const synced = fileSystem.calls
+    .slice(from)
+    .filter(({ call, path }) => call.startsWith('datasync') && path.startsWith(INDEX))
+  t.deepEqual(synced, [])
+  for (let seed = 0; seed < 20; seed++) {
+    const again = await open(fileSystem.stateAfterCrash({ seed }))
+    t.is(again.head(), 25)
+    await finds(t, again, 25)
+    await again.close()
+  }
+})
+
+test('a head of another form, or of another kind of machine, is not used', async (t) => {
+  const fileSystem = await stored(5)
+  const place = { fileSystem, directory: INDEX, name: '0000000001.index' }
+  let head: Buffer | undefined
+  for await (const block of (await openSnapshot(place)) ?? []) head ??= block
+  const text = head?.toString() ?? ''
+  t.like(decodeHead(Buffer.from(text)), { first: 1, last: 5, sealed: false, ids: 5 })
+  t.is(decodeHead(Buffer.from(text.replace('"format":1', '"format":2'))), undefined)
+  t.is(decodeHead(Buffer.from(text.replace(/"endianness":".."/, '"endianness":"??"'))), undefined)
+})
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 4, at)
+  return bytes
+}

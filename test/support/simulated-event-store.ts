@@ -1,0 +1,40 @@
+import type { Query, StoredEvent } from '../../src/events/contract.js'
+import { openEventStore } from '../../src/events/open-event-store.js'
+import type { DirectoryEventStore, EventStoreOptions } from '../../src/events/store-contract.js'
+import { SimulatedFileSystem } from '../../src/testing/index.js'
+
+/** Where simulated event stores lie. */
+export const EVENTS = '/data/events'
+
+export interface SimulatedEventStore {
+  readonly store: DirectoryEventStore
+  readonly fileSystem: SimulatedFileSystem
+}
+
+/** Opens an event store over a simulated file system: its writer runs in this thread. */
+export async function openSimulatedEvents(
+  options: EventStoreOptions = {},
+  fileSystem = new SimulatedFileSystem(),
+): Promise<SimulatedEventStore> {
+  return { store: await openEventStore(EVENTS, { ...options, fileSystem }), fileSystem }
+}
+
+/** All events that a store gives for a query. */
+export async function eventsOf(
+  store: Pick<DirectoryEventStore, 'read'>,
+  query: Query = 'all',
+  options = {},
+): Promise<StoredEvent[]> {
+  const events: StoredEvent[] = []
+  for await (const event of store.read(query, options)) events.push(event)
+  return events
+}
+
+/** The positions of all events that a store gives for a query. */
+export async function positionsOf(
+  store: Pick<DirectoryEventStore, 'read'>,
+  query: Query = 'all',
+  options = {},
+): Promise<number[]> {
+  return (await eventsOf(store, query, options)).map(({ position }) => position)
+}

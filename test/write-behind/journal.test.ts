@@ -1,0 +1,299 @@
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { openLog } from '../../src/log/open-log.js'
+import { MemoryRepository, SimulatedFileSystem } from '../../src/testing/index.js'
+import type { JournalOptions, WriteBehindOptions } from '../../src/write-behind/contract.js'
+import { createWriteBehind } from '../../src/write-behind/create-write-behind.js'
+import { DIRECTORY, openPaths, quiet, rejection, rejects, segmentsOf, throws, watch } from '../support/simulated-log.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+import { type WrittenBehind, writtenBehind } from '../support/written-behind.js'
+
+const SEGMENT_BYTES = 16 * 1024
+
+type Options<V> = Omit<Partial<WriteBehindOptions<V>>, 'journal'> & { readonly journal?: Partial<JournalOptions> }
+
+function journalled<V = unknown>(
+  fileSystem: SimulatedFileSystem,
+  { journal, ...options }: Options<V> = {},
+): WrittenBehind<V> {
+  return writtenBehind<V>({
+    ...options,
+    journal: { directory: DIRECTORY, fileSystem, segmentBytes: SEGMENT_BYTES, ...journal },
+  })
+}
+
+/** What a new write-behind finds in the journal, and saves. */
+async function replayed(t: ExecutionContext, fileSystem: SimulatedFileSystem): Promise<[string, unknown][]> {
+  const { behind, repository } = journalled(fileSystem)
+  await behind.ready()
+  await behind.close()
+  t.is(behind.stats().replayed, repository.values.size)
+  return [...repository.values]
+}
+
+test('what was marked and not saved is saved after a crash; what was saved is not saved again', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, repository, pass } = journalled(fileSystem)
+  await Promise.all([behind.markDirty('saved', 1), behind.markDirty('both', 1)])
+  await pass(1000)
+  t.is(repository.values.size, 2)
+  await quiet()
+  await Promise.all([
+    behind.markDirty('both', 2),
+    behind.markDirty('new', { deep: [1, 'ü'] }),
+    behind.markDirty('', null),
+  ])
+  await behind.markDirty('both', 3)
+  const after = fileSystem.crash({ keep: 'none' })
+  t.deepEqual(await replayed(t, after), [
+    ['new', { deep: [1, 'ü'] }],
+    ['', null],
+    ['both', 3],
+  ])
+  t.deepEqual(await replayed(t, after), [], 'it was saved, and noted')
+  t.deepEqual(openPaths(after), [])
+})
+
+test('a mark resolves once its record is durable, and is dirty from then on', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind } = journalled(fileSystem)
+  const marked = watch(behind.markDirty('a', 1))
+  t.false(behind.isDirty('a'))
+  await behind.ready()
+  await quiet()
+  t.is(marked.settled?.kind, 'resolved')
+  t.true(behind.isDirty('a'))
+  await behind.close()
+})
+
+test('flush and close include marks that are still on their way into the journal', async (t) => {
+  const { behind, repository } = journalled(new SimulatedFileSystem())
+  void behind.markDirty('a', 1)
+  await behind.flush()
+  t.is(repository.values.get('a'), 1)
+  void behind.markDirty('a', 2)
+  await behind.close()
+  t.is(repository.values.get('a'), 2)
+})
+
+test('a mark without a value journals what is read then, and saves the same', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  let level = 1
+  const { behind, repository } = journalled<number>(fileSystem, { read: () => level })
+  await behind.markDirty('a')
+  const crashed = fileSystem.stateAfterCrash({ keep: 'none' })
+  level = 2
+  await behind.flush()
+  t.is(repository.values.get('a'), 1, 'a crash would replay this one: it must not go back behind what was saved')
+  await behind.close()
+  t.deepEqual(await replayed(t, crashed), [['a', 1]])
+})
+
+test('values that JSON does not have are refused at once', async (t) => {
+  const { behind } = journalled(new SimulatedFileSystem())
+  const circular: { self?: unknown } = {}
+  circular.self = circular
+  for (const value of [circular, 5n, () => {}, Symbol('s')]) {
+    const error = throws(t, () => behind.markDirty('a', value), { code: 'SLUICE_INVALID_ARGUMENT', mentions: '"a"' })
+    t.true(error.cause instanceof TypeError)
+  }
+  t.is(behind.stats().dirty, 0)
+  await behind.close()
+})
+
+test('a codec of one’s own: what is no bytes is refused, what can’t be decoded is not replayed', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const codec = {
+    encode: (value: number) => (value < 0 ? ('\ud800' as string) : Buffer.from([value])),
+    decode: (bytes: Buffer) => {
+      if (bytes[0] === 13) throw new RangeError('no luck')
+      return bytes[0] ?? 0
+    },
+  }
+  const first = journalled<number>(fileSystem, { codec })
+  throws(t, () => first.behind.markDirty('a', -1), { code: 'SLUICE_INVALID_ARGUMENT' })
+  await Promise.all([first.behind.markDirty('a', 7), first.behind.markDirty('b', 13)])
+  const after = fileSystem.crash({ keep: 'none' })
+  const second = journalled<number>(after, { codec })
+  const error = await rejects(t, second.behind.ready(), { code: 'SLUICE_CORRUPT', firstLsn: 2 })
+  t.true(error.cause instanceof RangeError)
+  const mended = journalled<number>(after, { codec: { ...codec, decode: (bytes) => bytes[0] ?? 0 } })
+  await mended.behind.close()
+  t.deepEqual(
+    [...mended.repository.values],
+    [
+      ['a', 7],
+      ['b', 13],
+    ],
+  )
+})
+
+test('on a real disk, by the thread that writes it, marks outlive a write-behind that could not save them', async (t) => {
+  const directory = join(temporaryDirectory(t), 'journal')
+  const dead = { saveMany: () => Promise.reject(new Error('away')) }
+  const first = createWriteBehind<number>({ repository: dead, journal: directory, retry: { flushAttempts: 1 } })
+  await Promise.all(Array.from({ length: 50 }, (_, i) => first.markDirty(`k${i}`, i)))
+  await rejects(t, first.close(), { code: 'SLUICE_SAVE_FAILED' })
+  const repository = new MemoryRepository<number>()
+  const second = createWriteBehind<number>({ repository, journal: directory })
+  await second.ready()
+  t.is(second.stats().replayed, 50)
+  await second.close()
+  t.is(repository.values.get('k49'), 49)
+})
+
+test('keys and values of every size come back, or are refused', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind } = journalled(fileSystem)
+  const key = 'k'.repeat(64 * 1024)
+  await Promise.all([behind.markDirty(key, 'x'.repeat(1_000_000)), behind.markDirty('__proto__', { ключ: '\0' })])
+  await rejects(t, behind.markDirty('large', 'x'.repeat(16 * 1024 * 1024)), { code: 'SLUICE_RECORD_TOO_LARGE' })
+  const after = fileSystem.crash({ keep: 'none' })
+  const [large, other] = await replayed(t, after)
+  t.true(large?.[0] === key && large[1] === 'x'.repeat(1_000_000))
+  t.deepEqual(other, ['__proto__', { ключ: '\0' }])
+})
+
+test('a disk that is full refuses a mark, which is void; marks work again once there is room', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, repository } = journalled(fileSystem, { maxDirty: 2 })
+  await behind.markDirty('a', 1)
+  await quiet()
+  fileSystem.quotaBytes = 0
+  await rejects(t, behind.markDirty('a', 'x'.repeat(100_000)), { code: 'SLUICE_DISK_FULL', outcome: 'not-written' })
+  await rejects(t, behind.markDirty('b', 'x'.repeat(100_000)), { code: 'SLUICE_DISK_FULL' })
+  fileSystem.quotaBytes = Number.POSITIVE_INFINITY
+  t.is(behind.dirtyValue('a'), 1)
+  t.false(behind.isDirty('b'))
+  await behind.markDirty('c', 3) // What came to nothing takes no room.
+  await behind.close()
+  t.deepEqual(
+    [...repository.values],
+    [
+      ['a', 1],
+      ['c', 3],
+    ],
+  )
+})
+
+test('where the journal fails marks reject, and what is dirty is saved all the same', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, repository, events } = journalled(fileSystem)
+  await behind.markDirty('a', 1)
+  await quiet()
+  fileSystem.inject({ call: 'datasyncSync', path: /\.seg$/, error: 'EIO' })
+  await rejects(t, behind.markDirty('b', 1), { code: 'SLUICE_COMMIT_FAILED', outcome: 'indeterminate' })
+  await rejects(t, behind.markDirty('c', 1), { code: 'SLUICE_FAILED' })
+  await behind.close()
+  t.deepEqual([...repository.values], [['a', 1]])
+  t.deepEqual(events, ['journalFailed SLUICE_FAILED', 'close'])
+})
+
+test('a journal that does not open: ready, marks and flush tell why', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const first = journalled(fileSystem)
+  await first.behind.ready()
+  const second = journalled(fileSystem)
+  const marked = rejection(second.behind.markDirty('a', 1))
+  t.like(await rejection(second.behind.ready()), { code: 'SLUICE_LOCKED' })
+  t.like(await marked, { code: 'SLUICE_LOCKED' })
+  await rejects(t, second.behind.flush(), { code: 'SLUICE_LOCKED' })
+  await second.behind.close()
+  t.deepEqual(second.events, ['journalFailed SLUICE_LOCKED', 'close'])
+  await first.behind.close()
+})
+
+test('records that are none of a journal are refused, not replayed', async (t) => {
+  const records = [
+    [Buffer.from('{}'), 'SLUICE_CORRUPT'],
+    [Buffer.from([1, 1, 255, 255, 255, 255, 0]), 'SLUICE_CORRUPT'],
+    [Buffer.from([1, 1, 0]), 'SLUICE_CORRUPT'],
+    [Buffer.from([1, 2, 0]), 'SLUICE_CORRUPT'],
+    [Buffer.from([1, 3]), 'SLUICE_CORRUPT'],
+    [Buffer.from([1, 1, 0, 0, 0, 0, 0x7b]), 'SLUICE_CORRUPT'],
+    [Buffer.from([2, 1, 0, 0, 0, 0]), 'SLUICE_UNSUPPORTED_FORMAT'],
+  ] as const
+  for (const [record, code] of records) {
+    const fileSystem = new SimulatedFileSystem()
+    const log = await openLog(DIRECTORY, { fileSystem })
+    await log.append(record)
+    await log.close()
+    const { behind } = journalled(fileSystem)
+    // '{' is 123: a version that is newer than this one.
+    const expected = record[0] === 0x7b ? 'SLUICE_UNSUPPORTED_FORMAT' : code
+    t.like(await rejection(behind.ready()), { code: expected, firstLsn: 1 })
+    await behind.close()
+    t.deepEqual(openPaths(fileSystem), [])
+  }
+})
+
+test('what was saved is trimmed', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, pass } = journalled(fileSystem)
+  for (let round = 0; round < 20; round++) {
+    await behind.markDirty(`k${round % 3}`, 'x'.repeat(5000))
+    await pass(1000)
+  }
+  const segments = segmentsOf(fileSystem)
+  t.true(segments.length <= 2 && (segments[0] ?? 0) > 1, `${segments}`)
+  await behind.close()
+})
+
+test('an entry that stays dirty does not let the journal grow without bound', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const journal = { compactBytes: 2 * SEGMENT_BYTES }
+  const { behind, repository, pass } = journalled(fileSystem, { journal })
+  repository.fail({ error: new Error('bad'), keys: (key) => key === 'poison', times: 1e9 })
+  await behind.markDirty('poison', 'old')
+  let largest = 0
+  for (let round = 0; round < 60; round++) {
+    await behind.markDirty('k', 'x'.repeat(5000))
+    await pass(1000)
+    largest = Math.max(largest, segmentsOf(fileSystem).length)
+  }
+  t.true(largest <= 6, `${largest} segments of 16 KiB for one small record`)
+  t.false(behind.isDirty('k'))
+  await quiet()
+  const after = fileSystem.crash({ keep: 'none' })
+  const found = await replayed(t, after)
+  t.deepEqual(
+    found.map(([key]) => key),
+    ['poison'],
+  )
+  t.is(found[0]?.[1], 'old')
+})
+
+test('a dead repository does not let the journal grow without bound either', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const journal = { compactBytes: 2 * SEGMENT_BYTES }
+  const { behind, repository } = journalled(fileSystem, { journal })
+  repository.fail({ error: new Error('away'), times: 1e9 })
+  await behind.markDirty('rare', 'old')
+  for (let round = 0; round < 60; round++) await behind.markDirty('k', `${round}`.repeat(2500))
+  await quiet()
+  const segments = segmentsOf(fileSystem)
+  t.true(segments.length <= 6, `${segments}`)
+  const after = fileSystem.crash({ keep: 'none' })
+  const found = new Map(await replayed(t, after))
+  t.deepEqual([...found.keys()].sort(), ['k', 'rare'])
+  t.is(found.get('rare'), 'old')
+  t.true(found.get('k') === '59'.repeat(2500))
+})
+
+test('room that can’t be given back is told, and tried again', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, pass, events } = journalled(fileSystem)
+  const mend = fileSystem.inject({ call: 'removeSync', path: /\.seg$/, error: 'EIO', once: false })
+  for (let round = 0; round < 8; round++) {
+    await behind.markDirty('k', 'x'.repeat(5000))
+    await pass(1000)
+  }
+  t.true(events.includes('journalFailed SLUICE_IO'), `${events}`)
+  mend()
+  await behind.markDirty('k', 'x'.repeat(20_000))
+  await pass(1000)
+  await behind.markDirty('k', 'x'.repeat(20_000))
+  await pass(1000)
+  t.true(segmentsOf(fileSystem).length <= 3, `${segmentsOf(fileSystem)}`)
+  await behind.close()
+})
