@@ -22,7 +22,7 @@ export function checkEvents(events: unknown): readonly CheckedEvent[] {
   if (!Array.isArray(events)) return [checkEvent('event', events)]
   const given: readonly unknown[] = events
   if (given.length === 0) refuse('events must not be empty')
-  const checked = given.map((event, index) => checkEvent(`events[${index}]`, event))
+  const checked = Array.from(given, (event, index) => checkEvent(`events[${index}]`, event))
   checkIds(checked)
   return checked
 }

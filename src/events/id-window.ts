@@ -4,10 +4,11 @@
  */
 export class IdWindow {
   readonly size: number
-  /** In the order of positions, which is that of insertion. */
   readonly #positions = new Map<string, number>()
-  /** The ids of events that may still be taken back, in order. */
-  readonly #unsettled: string[] = []
+  /** Ids in the order of positions, those before `#first` forgotten; and how many of them are of durable events. */
+  #order: string[] = []
+  #first = 0
+  #settled = 0
 
   constructor(size: number) {
     this.size = size
@@ -23,42 +24,37 @@ export class IdWindow {
     return this.#positions.get(id)
   }
 
-  /** Remembers an id, whose event can be taken back until {@link settle}. */
+  /** Remembers an id that is not remembered, whose event can be taken back until {@link settle}. */
   add(id: string, position: number): void {
-    // One that was forgotten, and comes again, stands where it came last.
-    this.#positions.delete(id)
     this.#positions.set(id, position)
-    this.#unsettled.push(id)
+    this.#order.push(id)
   }
 
   /** The events up to `durable` stay: older ids than the last `size` of theirs are forgotten. */
   settle(durable: number): void {
-    let settled = 0
-    for (const id of this.#unsettled) {
-      if ((this.#positions.get(id) ?? 0) > durable) break
-      settled++
-    }
-    this.#unsettled.splice(0, settled)
-    const most = this.size + this.#unsettled.length
-    if (this.#positions.size <= most) return
-    let over = this.#positions.size - most
-    for (const id of this.#positions.keys()) {
-      if (over-- <= 0) break
-      this.#positions.delete(id)
-    }
+    while (this.#settled < this.#order.length && this.#positionAt(this.#settled) <= durable) this.#settled++
+    while (this.#settled - this.#first > this.size) this.#positions.delete(this.#order[this.#first++] ?? '')
+    // The order is cut off in front only now and then: that costs each id one move at the most.
+    if (this.#first <= 1024 || this.#first * 2 < this.#order.length) return
+    this.#order = this.#order.slice(this.#first)
+    this.#settled -= this.#first
+    this.#first = 0
   }
 
   /** Forgets the ids of all events above a position. */
   rollBack(position: number): void {
-    for (let id = this.#unsettled.at(-1); id !== undefined; id = this.#unsettled.at(-1)) {
-      if ((this.#positions.get(id) ?? 0) <= position) return
-      this.#positions.delete(id)
-      this.#unsettled.pop()
+    while (this.#order.length > this.#settled && this.#positionAt(this.#order.length - 1) > position) {
+      this.#positions.delete(this.#order.pop() ?? '')
     }
   }
 
   /** All that is remembered, in the order of positions. */
-  entries(): IterableIterator<[string, number]> {
-    return this.#positions.entries()
+  *entries(): Generator<[id: string, position: number]> {
+    for (let at = this.#first; at < this.#order.length; at++) yield [this.#order[at] ?? '', this.#positionAt(at)]
+  }
+
+  /** The position of an id that is remembered, by its place in the order. */
+  #positionAt(at: number): number {
+    return this.#positions.get(this.#order[at] ?? '') ?? 0
   }
 }

@@ -166,13 +166,16 @@ export class IndexCheckpoints {
   }
 
   async #load(discarded: string[]): Promise<void> {
-    const files = await this.#heads(discarded)
-    while (files.length > 0) {
-      const last = files.at(-1)
-      if (last === undefined || (await this.#belongs(last.head))) break
-      discarded.push(`${last.name} is not of this log, or of a history that it lost`)
-      this.#discard(last.name)
-      files.pop()
+    const found = await this.#heads(discarded)
+    const files: FoundFile[] = []
+    // Each of them: one that does not belong would make those behind it wrong, whatever they are themselves.
+    for (const [at, file] of found.entries()) {
+      if (files.length < at) this.#discard(file.name)
+      else if (await this.#belongs(file.head)) files.push(file)
+      else {
+        discarded.push(`${file.name} is not of this log, or of a history that it lost`)
+        this.#discard(file.name)
+      }
     }
     let from = files.length
     for (let ids = 0; from > 0 && ids < this.#ids.size; from--) ids += files[from - 1]?.head.ids ?? 0

@@ -14,7 +14,7 @@ import { isPlain } from './query.js'
 import type { DirectoryEventStore as Contract, EventContextOptions, EventStoreOptions } from './store-contract.js'
 
 const REMEMBERED_IDS = 100_000
-const REMEMBERED_IDS_MAX = 10_000_000
+const REMEMBERED_IDS_MAX = 5_000_000
 const CONTEXT_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/
 
 interface CheckedOptions {

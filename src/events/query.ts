@@ -35,7 +35,8 @@ export function checkTerms(owner: string, part: string, value: unknown): readonl
   const only = terms[0]
   // A look at a single one, by far the most frequent case, takes no loop.
   if (terms.length === 1 && typeof only === 'string' && only !== '' && only.isWellFormed()) return [only]
-  const checked = terms.map((term, index) => checkTerm(`${owner}${part}`, `[${index}]`, term))
+  // A copy without holes: what is missing is refused, not skipped.
+  const checked = Array.from(terms, (term, index) => checkTerm(`${owner}${part}`, `[${index}]`, term))
   refuseDuplicates(`${owner}${part}`, checked)
   return checked
 }
@@ -45,7 +46,7 @@ export function checkQuery(name: string, query: Query): CheckedQuery {
   if (query === 'all') return 'all'
   const items: readonly unknown[] = Array.isArray(query) ? query : [query]
   if (items.length === 0) refuse(`${name} must be 'all', or have an item at least`)
-  return items.map((item, index) => checkItem(Array.isArray(query) ? `${name}[${index}]` : name, item))
+  return Array.from(items, (item, index) => checkItem(Array.isArray(query) ? `${name}[${index}]` : name, item))
 }
 
 /** Checks an append condition, and copies it. Throws `SLUICE_INVALID_ARGUMENT`. */

@@ -26,7 +26,7 @@ export interface EventContextOptions
    */
   readonly flush?: 'batch' | 'immediate' | { readonly everyMs: number; readonly everyRecords?: number }
   /**
-   * How many ids of the last events that had one are remembered, so that a retry is known: 0 to 10,000,000. An id takes
+   * How many ids of the last events that had one are remembered, so that a retry is known: 0 to 5,000,000. An id takes
    * about 150 bytes of memory. A retry that comes later than so many ids is stored as new.
    * @default 100000
    */

@@ -352,6 +352,11 @@ test('bad events, conditions and read options are refused by name, at once', asy
   refused(append({ type: 'A', tags: ['x', 'x'] }), '"x" twice')
   refused(append({ type: 'A', tags: [...Array(20).keys()].map(String).concat('7') }), '"7" twice')
   refused(append({ type: 'A', tags: ['\ud800'] }), 'surrogate')
+  // Three long, and nothing but the ends.
+  const holes = Object.assign(new Array<string>(3), { 0: 'a', 2: 'b' })
+  refused(append({ type: 'A', tags: holes }), 'event.tags[1]')
+  refused(append({ type: 'A' }, { failIfEventsMatch: { tags: holes } }), 'tags[1]')
+  refused(append(Object.assign(new Array(2), { 1: { type: 'A' } })), 'events[0]')
   refused(append({ type: 'A', tag: ['x'] }), '"tag"')
   refused(append({ type: 'A', data: circular }), 'circular')
   refused(append({ type: 'A', data: 7n }), 'BigInt')

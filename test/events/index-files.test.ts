@@ -149,7 +149,7 @@ test('an index of a history that the log lost is not believed', async (t) => {
   copyFiles(whole, cut, INDEX)
   const again = await open(cut)
   t.like(again.recovery.index, { loaded: 10, rebuilt: 27 })
-  t.regex(again.recovery.index.discarded.join(), /0000000031.*history/)
+  t.regex(again.recovery.index.discarded.join(), /0000000011.*history/)
   t.deepEqual(await positionsOf(again, { tags: ['n:12'] }), [12])
   t.deepEqual(await positionsOf(again, { tags: ['n:13'] }), [])
   t.deepEqual(await positionsOf(again, { tags: ['other:13'] }), [13])
@@ -183,6 +183,28 @@ function copyFiles(from: SimulatedFileSystem, to: SimulatedFileSystem, folder: s
   })
   putFiles(to, folder, new Map(files))
 }
+
+test('a file of another store is not believed, wherever it stands', async (t) => {
+  const other = new SimulatedFileSystem()
+  const strange = await open(other)
+  for (let n = 1; n <= 25; n++) {
+    await strange.append({ type: 'Odd', tags: [`n:${26 - n}`], data: n, id: `id${n}` })
+    await quiet()
+  }
+  await strange.close()
+  for (const [at, name] of ['0000000001.index', '0000000011.index', '0000000021.index'].entries()) {
+    const fileSystem = await stored(25)
+    const from = other.openSync(`${INDEX}/${name}`, 'read')
+    const bytes = Buffer.alloc(other.sizeSync(from))
+    for (let done = 0; done < bytes.length; ) done += other.readSync(from, bytes, done, bytes.length - done, done)
+    other.closeSync(from)
+    overwrite(fileSystem, `${INDEX}/${name}`, () => bytes)
+    const store = await open(fileSystem)
+    t.like(store.recovery.index, { loaded: at * 10, rebuilt: 25 - at * 10 })
+    await finds(t, store, 25)
+    await store.close()
+  }
+})
 
 test('only the last ids are remembered, over a restart too', async (t) => {
   const options = { rememberedIds: 12 }
