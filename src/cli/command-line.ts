@@ -20,7 +20,7 @@ export function parseCommandLine<const Options extends OptionTypes>(
   args: readonly string[],
   options: Options,
 ): CommandLine<Values<Options>> {
-  const { values, positionals } = parseOrRefuse(args, options)
+  const { values, positionals } = parseArguments(args, options)
   const [directory, second] = positionals
   if (directory === undefined || directory === '') throw new UsageError('DIR is missing: the folder of the log')
   if (second !== undefined) throw new UsageError(`one DIR is enough: ${JSON.stringify(second)} is too much`)
@@ -57,7 +57,8 @@ function parseWhole(option: string, text: string | undefined, least: number, wan
   throw new UsageError(`${option} must be ${wanted}, not ${JSON.stringify(text)}`)
 }
 
-function parseOrRefuse<const Options extends OptionTypes>(args: readonly string[], options: Options) {
+/** Takes arguments apart of which there may be several beside the options. Throws {@link UsageError}. */
+export function parseArguments<const Options extends OptionTypes>(args: readonly string[], options: Options) {
   try {
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true, strict: true })
     // No option is `multiple`, and none has a default: that is all that parseArgs' own type says beyond this one.

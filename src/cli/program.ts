@@ -22,6 +22,7 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map([
   ['stats', { summary: 'sum up records, sizes and times', load: () => import('./stats.js') }],
   ['verify', { summary: 'read everything, and say what is damaged', load: () => import('./verify.js') }],
   ['probe', { summary: 'measure the storage, and say which options fit it', load: () => import('./probe.js') }],
+  ['state', { summary: 'look into a state store, and change it', load: () => import('./state.js') }],
   ['repair', { summary: 'give up what is damaged, so that the log opens again', load: () => import('./repair.js') }],
 ])
 

@@ -11,7 +11,8 @@ import { historyOf } from './history.js'
 import { type MigrationReport, trialOf } from './migration-trial.js'
 import { restoreFrom } from './restore.js'
 import { startStore } from './start-store.js'
-import { resolveStateOptions } from './state-options.js'
+import { checkOptionNames, resolveStateOptions } from './state-options.js'
+import { checkKey } from './state-view.js'
 
 /** The folder of the log, and that of the snapshots, in the store's own. */
 const LOG_FOLDER = 'log'
@@ -57,6 +58,7 @@ export function openStateStore<V>(directory: string, options: StateOptions = {})
  * `SLUICE_UNSUPPORTED_FORMAT`, `SLUICE_IO`.
  */
 export function restoreState<V>(directory: string, options: RestoreOptions = {}): Promise<RestoredState<V>> {
+  checkOptionNames(options, ['at'])
   const { at, ...others } = options
   const { migrations } = resolveStateOptions(others)
   const { schemaVersion } = options
@@ -78,18 +80,31 @@ export function tryMigrations(
   directory: string,
   options: Pick<StateOptions, 'schemaVersion' | 'migrations' | 'fileSystem'>,
 ): Promise<MigrationReport> {
+  checkOptionNames(options)
   const { schemaVersion, migrations } = resolveStateOptions(options)
   return beside(directory, options, (reader, backups) => trialOf(reader, backups, schemaVersion, migrations))
 }
 
-/** All changes of a key that the log in `directory` still has, oldest first; without the lock. */
-export async function* stateHistory<V>(
+/**
+ * All changes of a key that the log in `directory` still has, oldest first; without the lock. Throws `SLUICE_INVALID_ARGUMENT` and
+ * `SLUICE_INVALID_OPTION`; the iteration rejects with `SLUICE_CORRUPT`, `SLUICE_TRIMMED`, `SLUICE_IO`.
+ */
+export function stateHistory<V>(
   directory: string,
   key: string,
   options: Pick<StateOptions, 'fileSystem'> = {},
 ): AsyncGenerator<StateChange<V>> {
-  const { fileSystem } = resolveStateOptions(options)
-  const reader = await openReader(absoluteFolder(directory), fileSystem)
+  checkKey(key)
+  checkOptionNames(options)
+  return historyBeside<V>(absoluteFolder(directory), key, options.fileSystem)
+}
+
+async function* historyBeside<V>(
+  root: string,
+  key: string,
+  fileSystem: StateOptions['fileSystem'],
+): AsyncGenerator<StateChange<V>> {
+  const reader = await openReader(root, fileSystem)
   try {
     yield* historyOf<V>(reader, key)
   } finally {

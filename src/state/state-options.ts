@@ -60,6 +60,11 @@ export function resolveStateOptions(options: StateOptions = {}): ResolvedStateOp
   }
 }
 
+/** For calls that may be given a store's own options, and some more. Throws `SLUICE_INVALID_OPTION` for others, and for what is no object. */
+export function checkOptionNames(options: unknown, more: readonly string[] = []): void {
+  refuseUnknown('', plainObject('options', options), [...NAMES, ...more])
+}
+
 function compactionOf(value: unknown): ResolvedStateOptions['compaction'] {
   if (value === false) return undefined
   const given = value === undefined ? {} : plainObject('compaction', value)

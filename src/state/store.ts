@@ -169,9 +169,11 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
     return this.#checkpointer.request()
   }
 
-  async restore({ at }: { readonly at: number | Date }): Promise<RestoredState<V>> {
-    const { backups, options } = this.#parts
-    return await restoreFrom<V>(this.#log, backups, { at, schemaVersion: options.schemaVersion }, options.migrations)
+  async restore(options: { readonly at: number | Date }): Promise<RestoredState<V>> {
+    if (typeof options !== 'object' || options === null) refuse(`options must be an object, not ${shown(options)}`)
+    const { backups, options: own } = this.#parts
+    const load = { at: options.at, schemaVersion: own.schemaVersion }
+    return await restoreFrom<V>(this.#log, backups, load, own.migrations)
   }
 
   history(key: string): AsyncIterable<StateChange<V>> {

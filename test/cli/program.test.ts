@@ -5,7 +5,7 @@ import { HELP } from '../../src/cli/program.js'
 import { type CommandResult, program, shell, sluice } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
-const COMMANDS = ['append', 'cat', 'follow', 'inspect', 'stats', 'verify', 'probe', 'repair']
+const COMMANDS = ['append', 'cat', 'follow', 'inspect', 'stats', 'verify', 'probe', 'state', 'repair']
 
 test.serial('sluice alone prints the help, as an error', async (t) => {
   const { exit, stdout, stderr } = await sluice(t, [])

@@ -42,6 +42,8 @@ test.serial('a relative path is resolved when the log is opened: a later chdir c
   await log.trim(3)
   t.is(log.firstLsn, 3)
   t.deepEqual((await log.get(4))?.data, record(4))
+  // The trim noted a mark: the one before it may have been on its way when the reader was opened.
+  await reader.refresh()
   let read = 0
   for await (const _ of log.read()) read++
   for await (const _ of reader.read({ from: 3 })) read++

@@ -84,7 +84,7 @@ test('a scan over random bytes takes no more memory than its window', (t) => {
     const last = content.findLastIndex((byte) => byte !== 0)
     t.is(contentEnd, last + 1)
     t.is(window.onlyZerosFrom(0), last < 0)
-    t.is(window.buffer.length, windowBytes)
+    t.true(window.buffer.length <= windowBytes, `${window.buffer.length} bytes`)
   })
   t.notThrows(() => fc.assert(property, BOUNDS))
 })

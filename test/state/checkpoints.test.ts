@@ -314,25 +314,33 @@ test('the state is restored as it was, by LSN and by time, as far back as it rea
 const JSON_FILE = '/data/players.json'
 const WITH_JSON: StateOptions = { ...SMALL, json: { name: 'players.json', debounceMs: 0 } }
 
-/** Lets timers of no length run, and all that follows. */
-async function timers(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 2))
+/** Resolves once the plain file is replaced the next time. */
+async function rewritten(fileSystem: SimulatedFileSystem): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const stop = fileSystem.onCall(({ call, to }) => {
+      if (call !== 'renameSync' || to !== JSON_FILE) return
+      stop()
+      resolve()
+    })
+  })
   await quiet()
 }
 
 test('a plain file beside the store is kept in step, whole, and made anew', async (t) => {
-  const { store, fileSystem } = await openSimulatedState<unknown>(WITH_JSON)
-  await timers()
+  const fileSystem = new SimulatedFileSystem()
+  let written = rewritten(fileSystem)
+  const { store } = await openSimulatedState<unknown>(WITH_JSON, fileSystem)
+  await written
   t.deepEqual(JSON.parse(textOf(fileSystem, JSON_FILE)), {})
-  await store.set('ada', { x: 1 })
-  await store.set('__proto__', 2)
-  await timers()
+  written = rewritten(fileSystem)
+  await Promise.all([store.set('ada', { x: 1 }), store.set('__proto__', 2)])
+  await written
   const wanted = '{"ada":{"x":1},"__proto__":2}'
   t.deepEqual(JSON.parse(textOf(fileSystem, JSON_FILE)), JSON.parse(wanted))
   for (let seed = 0; seed < 10; seed++) {
-    const written = store.set('bob', seed)
+    const set = store.set('bob', seed)
     t.notThrows(() => JSON.parse(textOf(fileSystem.stateAfterCrash({ seed }), JSON_FILE)), 'whole at any moment')
-    await written
+    await set
   }
   await store.delete('bob')
   await store.close()
@@ -344,24 +352,27 @@ test('a plain file beside the store is kept in step, whole, and made anew', asyn
     () => fileSystem.truncateSync(fileSystem.openSync(JSON_FILE, 'write'), 3),
   ]) {
     spoil()
+    written = rewritten(fileSystem)
     const again = await openSimulatedState<unknown>(WITH_JSON, fileSystem)
     t.deepEqual([again.store.recovery.adopted, again.store.size], [0, 2], 'never adopted where there is state')
-    await timers()
+    await written
     t.deepEqual(JSON.parse(textOf(fileSystem, JSON_FILE)), JSON.parse(wanted))
     await again.store.close()
   }
 
+  written = rewritten(fileSystem)
   const failing = await openSimulatedState<unknown>(WITH_JSON, fileSystem)
-  await timers()
-  const failures: unknown[] = []
-  failing.store.on('jsonFailed', (error) => failures.push(Object(error).code))
+  await written
+  const failure = new Promise((resolve) => {
+    failing.store.on('jsonFailed', resolve)
+  })
   fileSystem.inject({ call: 'renameSync', path: /players\.json$/, error: 'EIO' })
   await failing.store.set('cy', 3)
-  await timers()
-  t.deepEqual(failures, ['SLUICE_IO'])
+  t.like(await failure, { code: 'SLUICE_IO' })
   t.deepEqual(JSON.parse(textOf(fileSystem, JSON_FILE)), JSON.parse(wanted), 'the old one is whole')
+  written = rewritten(fileSystem)
   await failing.store.set('cy', 4)
-  await timers()
+  await written
   t.is(JSON.parse(textOf(fileSystem, JSON_FILE)).cy, 4)
   await failing.store.close()
 })
@@ -433,7 +444,7 @@ test('migrations bring values to the newest version, one version after the other
       },
     },
   }
-  const report = await tryMigrations(STATE, { ...options, fileSystem } as never)
+  const report = await tryMigrations(STATE, { ...options, fileSystem } as StateOptions)
   t.like(report, { lsn: 5, found: { 1: 4 }, due: [2, 3], changed: 3, unchanged: 0, dropped: 1, failures: [] })
   t.is((await restoreState<Player>(STATE, { fileSystem })).get('ada')?.level, undefined, 'a trial changes nothing')
   calls.length = 0

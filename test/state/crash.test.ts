@@ -1,13 +1,19 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { openStateStore } from '../../src/state/open-state-store.js'
+import { FixtureProcess } from '../support/fixture-process.js'
 import { random } from '../support/random.js'
+import { stateAfter } from '../support/state/numbered-writes.js'
 import { lives, StateLives } from '../support/state/state-life.js'
+import { shownState } from '../support/state/state-model.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const { seed } = random()
 test.before((t) => t.log(`seed ${seed} (set SLUICE_SEED to repeat it)`))
 
 /** `npm run test:state` asks for more. */
-const RUNS = Number(process.env['SLUICE_STATE_RUNS'] ?? 40)
+const RUNS = Number(process.env['SLUICE_STATE_RUNS'] ?? 25)
+const KILLS = Number(process.env['SLUICE_STATE_KILLS'] ?? 3)
 
 test('after a crash at any call the state is that of a prefix that holds every acknowledged write', async (t) => {
   const seen = { stopped: 0, checkpoints: 0, compressed: 0, migrated: 0, trimmed: 0 }
@@ -27,12 +33,36 @@ test('after a crash at any call the state is that of a prefix that holds every a
       if (names.some((name) => name.endsWith('.tmp'))) throw new Error(`left behind: ${names.join()}`)
     }
   })
-  await fc.assert(property, {
-    seed: seed | 0,
-    numRuns: RUNS,
-    interruptAfterTimeLimit: RUNS * 1000,
-    markInterruptAsFailure: true,
-  })
+  await fc.assert(property, { seed: seed | 0, numRuns: RUNS })
   t.log(seen)
   for (const [what, times] of Object.entries(seen)) t.true(times > 0, `${what} never happened: the test shows nothing`)
+})
+
+test('a process killed at any moment, again and again, leaves the state of a prefix with all that it acknowledged', async (t) => {
+  const numbers = random(seed)
+  const directory = `${temporaryDirectory(t)}/numbers`
+  const seen = { acknowledged: 0, checkpoints: 0, beyond: 0 }
+  let last = 0
+  for (let kill = 0; kill < KILLS; kill++) {
+    const writer = new FixtureProcess(t, 'state-writer', [directory, String(last + 1)])
+    await writer.until('ready')
+    for (let lines = numbers.below(3000); lines > 0; lines--) await writer.line()
+    const { lines } = await writer.kill()
+    const told = lines.filter((line) => line.startsWith('durable ')).map((line) => Number(line.slice(8)))
+    const acknowledged = Math.max(last, ...told)
+    seen.acknowledged += told.length
+    seen.checkpoints += lines.filter((line) => line.startsWith('checkpoint ')).length
+
+    const store = await openStateStore<number>(directory, { compaction: false })
+    const found = shownState(new Map(store))
+    t.deepEqual([store.recovery.damaged, store.recovery.missing], [[], []])
+    await store.close()
+    last = acknowledged
+    // No more than the writers had under way.
+    while (shownState(stateAfter(last)) !== found && last < acknowledged + 40) last++
+    t.is(found, shownState(stateAfter(last)), `killed after ${acknowledged} was acknowledged`)
+    seen.beyond += last - acknowledged
+  }
+  t.log(seen)
+  t.true(seen.acknowledged > 0 && seen.checkpoints > 0, 'there was something to lose')
 })

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { StateOptions, StateReadOptions, StateTransaction, StateWriteOptions } from '../../src/state/contract.js'
-import { openStateStore } from '../../src/state/open-state-store.js'
+import { openStateStore, restoreState, stateHistory, tryMigrations } from '../../src/state/open-state-store.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 import {
   LEAST_PENDING_BYTES,
@@ -676,6 +676,27 @@ test('bad keys, functions and call options are refused by name, at once', async 
     store.transact((tx) => tx.set(7 as unknown as string, 1)),
     { code: 'SLUICE_INVALID_ARGUMENT' },
   )
+  for (const options of [undefined, null, 7]) {
+    await rejects(t, store.restore(options as unknown as { at: number }), { code: 'SLUICE_INVALID_ARGUMENT' })
+  }
   t.is(store.durableLsn, 0)
   await store.close()
+})
+
+test('what reads beside a store refuses impossible options and keys by name, at once', (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const refused = (call: () => unknown, mentions: string): void => {
+    throws(t, call, { code: 'SLUICE_INVALID_OPTION', mentions })
+  }
+  for (const options of [null, 7] as unknown as Record<string, never>[]) {
+    refused(() => restoreState(STATE, options), 'options must be an object')
+    refused(() => tryMigrations(STATE, options), 'options must be an object')
+    refused(() => stateHistory(STATE, 'a', options), 'options must be an object')
+  }
+  const unknown = { colour: 1, fileSystem }
+  refused(() => restoreState(STATE, unknown), 'colour')
+  refused(() => tryMigrations(STATE, unknown), 'colour')
+  refused(() => stateHistory(STATE, 'a', unknown), 'colour')
+  throws(t, () => stateHistory(STATE, 7 as unknown as string), { code: 'SLUICE_INVALID_ARGUMENT', mentions: 'key' })
+  t.deepEqual(fileSystem.calls, [])
 })

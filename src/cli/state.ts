@@ -1,0 +1,197 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { text as textOf } from 'node:stream/consumers'
+import { openStateStore, type RestoredState, restoreState, type StateStore, stateHistory } from '../state/index.js'
+import type { CommandStreams } from './command.js'
+import { parseArguments, parseLsn } from './command-line.js'
+import type { ExitCode } from './exit-code.js'
+import { standardInput } from './input.js'
+import type { Output } from './output.js'
+import { UsageError } from './usage-error.js'
+
+export const help = `Usage: sluice state DIR get|list|history|set|delete|checkpoint …
+
+  get [--at WHEN] KEY
+  list [--at WHEN] [--prefix TEXT] [--json]
+  history KEY
+  set KEY JSON
+  delete KEY
+  checkpoint
+
+Looks into the state store in DIR, and changes it. get, list and history take no lock and change nothing: another
+process may have the store open. set, delete and checkpoint need it for themselves. A folder that is not there is an
+empty store.
+
+get writes the value as JSON, and exits with 1 where there is no such key. list writes the keys in order, one a line as
+JSON strings. history writes all changes of a key that the log still has: {"lsn":1,"timestamp":…,"value":…}, without
+"value" where it was deleted. set takes its value from standard input where JSON is "-". delete exits with 1 where there
+was no such key. checkpoint writes the state into a snapshot, and gives up the part of the log that no snapshot needs.
+
+Options:
+  --at WHEN      the state as it was after the record with this LSN, or at this time: 2026-01-31T12:00:00Z
+  --prefix TEXT  only the keys that begin with this
+  --json         a JSON object a line: {"key":"…","value":…}
+
+What begins with a hyphen goes behind "--": sluice state DIR set -- KEY -1
+
+Examples:
+  sluice state /var/lib/app/players get ada
+  sluice state /var/lib/app/players list --prefix team: --json
+  echo '{"score":7}' | sluice state /var/lib/app/players set ada -
+`
+
+/** What a value of any store is. */
+type Json = string | number | boolean | object | null
+
+interface Options {
+  readonly at?: string
+  readonly prefix?: string
+  readonly json?: boolean
+}
+
+interface Action {
+  /** Its arguments, by their names. */
+  readonly takes: readonly string[]
+  readonly options: readonly (keyof Options)[]
+  run(directory: string, args: readonly string[], options: Options, streams: CommandStreams): Promise<ExitCode>
+}
+
+const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
+  ['get', { takes: ['KEY'], options: ['at'], run: get }],
+  ['list', { takes: [], options: ['at', 'prefix', 'json'], run: list }],
+  ['history', { takes: ['KEY'], options: [], run: history }],
+  ['set', { takes: ['KEY', 'JSON'], options: [], run: set }],
+  ['delete', { takes: ['KEY'], options: [], run: remove }],
+  ['checkpoint', { takes: [], options: [], run: checkpoint }],
+])
+
+export async function run(args: readonly string[], streams: CommandStreams): Promise<ExitCode> {
+  const { positionals, values } = parseArguments(args, {
+    at: { type: 'string' },
+    prefix: { type: 'string' },
+    json: { type: 'boolean' },
+  })
+  const [directory, name, ...rest] = positionals
+  if (directory === undefined || directory === '') throw new UsageError('DIR is missing: the folder of the store')
+  const known = [...ACTIONS.keys()].join(', ')
+  if (name === undefined) throw new UsageError(`what to do is missing behind DIR: ${known}`)
+  const action = ACTIONS.get(name)
+  if (action === undefined) throw new UsageError(`there is no action ${JSON.stringify(name)}; there are ${known}`)
+  const missing = action.takes[rest.length]
+  if (missing !== undefined) throw new UsageError(`${missing} is missing behind ${name}`)
+  const surplus = rest[action.takes.length]
+  if (surplus !== undefined) throw new UsageError(`${JSON.stringify(surplus)} behind ${name} is too much`)
+  for (const option of ['at', 'prefix', 'json'] as const) {
+    if (values[option] !== undefined && !action.options.includes(option)) {
+      throw new UsageError(`${name} has no option --${option}`)
+    }
+  }
+  return action.run(directory, rest, values, streams)
+}
+
+async function get(
+  directory: string,
+  [key = '']: readonly string[],
+  { at }: Options,
+  { output }: CommandStreams,
+): Promise<ExitCode> {
+  const value = (await stateOf(directory, at))?.get(key)
+  if (value === undefined) return 1
+  output.put(`${JSON.stringify(value)}\n`)
+  return 0
+}
+
+async function list(
+  directory: string,
+  _: readonly string[],
+  { at, prefix = '', json = false }: Options,
+  { output }: CommandStreams,
+): Promise<ExitCode> {
+  const state = await stateOf(directory, at)
+  for (const [key, value] of state?.scan(prefix) ?? []) {
+    output.put(`${JSON.stringify(json ? { key, value } : key)}\n`)
+    if (await isClosed(output)) break
+  }
+  return 0
+}
+
+async function history(
+  directory: string,
+  [key = '']: readonly string[],
+  _: Options,
+  { output }: CommandStreams,
+): Promise<ExitCode> {
+  if (!isThere(directory)) return 0
+  for await (const change of stateHistory(directory, key)) {
+    output.put(`${JSON.stringify(change)}\n`)
+    if (await isClosed(output)) break
+  }
+  return 0
+}
+
+async function set(directory: string, [key = '', given = '']: readonly string[]): Promise<ExitCode> {
+  const json = given === '-' ? await textOf(standardInput(new AbortController().signal)) : given
+  let value: Json
+  try {
+    value = JSON.parse(json)
+  } catch (error) {
+    throw new UsageError(`the value is no JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  await withStore(directory, (store) => store.set(key, value))
+  return 0
+}
+
+async function remove(directory: string, [key = '']: readonly string[]): Promise<ExitCode> {
+  if (!isThere(directory)) return 1
+  return (await withStore(directory, (store) => store.delete(key))) ? 0 : 1
+}
+
+async function checkpoint(
+  directory: string,
+  _: readonly string[],
+  __: Options,
+  { output }: CommandStreams,
+): Promise<ExitCode> {
+  if (!isThere(directory)) return 0
+  const report = await withStore(directory, (store) => store.checkpoint())
+  output.put(report === undefined ? 'nothing changed since the last one\n' : `${JSON.stringify(report)}\n`)
+  return 0
+}
+
+/** The state in a folder, in the form that it has there; `undefined` where there is none. */
+async function stateOf(directory: string, at: string | undefined): Promise<RestoredState<Json> | undefined> {
+  const moment = momentOf(at)
+  if (!isThere(directory)) return undefined
+  return restoreState<Json>(directory, moment === undefined ? {} : { at: moment })
+}
+
+function momentOf(text: string | undefined): number | Date | undefined {
+  if (text === undefined || /^\d+$/.test(text)) return parseLsn('--at', text)
+  const time = new Date(text)
+  if (!Number.isNaN(time.getTime())) return time
+  throw new UsageError(`--at must be an LSN or a time, such as 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}`)
+}
+
+async function withStore<Result>(
+  directory: string,
+  work: (store: StateStore<Json>) => Promise<Result>,
+): Promise<Result> {
+  // What is there keeps the form that it has.
+  const schemaVersion = (await stateOf(directory, undefined))?.foundVersion ?? 1
+  const store = await openStateStore<Json>(directory, { schemaVersion })
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+function isThere(directory: string): boolean {
+  return existsSync(join(directory, 'log'))
+}
+
+/** Writes what is put in where that is much, and says whether nobody reads it any more. */
+async function isClosed(output: Output): Promise<boolean> {
+  if (output.isFull) await output.flush()
+  return output.closed.aborted
+}

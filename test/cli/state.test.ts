@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { openStateStore } from '../../src/state/index.js'
+import { program, shell } from '../support/sluice-command.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+
+test.serial('sluice state sets, gets, lists, deletes, tells the history of a key, and makes checkpoints', async (t) => {
+  const directory = join(temporaryDirectory(t), 'a store')
+  const state = (...args: readonly string[]) => program(['state', directory, ...args])
+  const writes = async (args: readonly string[], stdout: string, exit = 0) => {
+    const result = await state(...args)
+    t.deepEqual([result.exit, result.stdout.toString(), result.stderr], [exit, stdout, ''], args.join(' '))
+  }
+  await writes(['get', 'ada'], '', 1)
+  await writes(['list'], '')
+  await writes(['history', 'ada'], '')
+  await writes(['delete', 'ada'], '', 1)
+  t.false(existsSync(directory), 'reading makes nothing')
+  await writes(['set', 'ada', '{"score":7}'], '')
+  await writes(['set', '__proto__', '"x"'], '')
+  await writes(['set', '--', 'b', '-1'], '')
+  await writes(['get', 'ada'], '{"score":7}\n')
+  await writes(['list'], '"__proto__"\n"ada"\n"b"\n')
+  await writes(['list', '--prefix', 'a', '--json'], '{"key":"ada","value":{"score":7}}\n')
+  await writes(['set', 'ada', '{"score":8}'], '')
+  await writes(['delete', 'b'], '')
+  await writes(['delete', 'b'], '', 1)
+  await writes(['get', 'b'], '', 1)
+  await writes(['get', '--at', '1', 'ada'], '{"score":7}\n')
+  await writes(['list', '--at', '3'], '"__proto__"\n"ada"\n"b"\n')
+  const changes = (await state('history', 'ada')).stdout.toString().trim().split('\n')
+  t.like(
+    changes.map((line) => JSON.parse(line)),
+    [
+      { lsn: 1, value: { score: 7 } },
+      { lsn: 4, value: { score: 8 } },
+    ],
+  )
+  const report = JSON.parse((await state('checkpoint')).stdout.toString())
+  t.is(report.entries, 2)
+  t.true(existsSync(join(directory, 'snapshots', report.file)))
+  await writes(['get', 'ada'], '{"score":8}\n')
+})
+
+test.serial(
+  'sluice state reads beside a process that has the store, and says who it is where it would write',
+  async (t) => {
+    const directory = join(temporaryDirectory(t), 'store')
+    const store = await openStateStore<number>(directory)
+    await store.set('a', 1)
+    t.is((await program(['state', directory, 'get', 'a'])).stdout.toString(), '1\n')
+    const { exit, stderr } = await program(['state', directory, 'set', 'a', '2'])
+    t.is(exit, 1)
+    t.regex(stderr, /^sluice: SLUICE_LOCKED: /)
+    await store.close()
+  },
+)
+
+test.serial('sluice state keeps the form of values that a program has migrated', async (t) => {
+  const directory = join(temporaryDirectory(t), 'store')
+  const old = await openStateStore<number>(directory)
+  await old.set('a', 1)
+  await old.close()
+  const migrated = await openStateStore(directory, { schemaVersion: 2, migrations: { 2: (n) => ({ n }) } })
+  await migrated.close()
+  t.is((await program(['state', directory, 'set', 'b', '{"n":2}'])).exit, 0)
+  const again = await openStateStore(directory, { schemaVersion: 2 })
+  t.deepEqual([...again.entries()].sort(), [
+    ['a', { n: 1 }],
+    ['b', { n: 2 }],
+  ])
+  await again.close()
+})
+
+test.serial('sluice state refuses what makes no sense, and works in a pipe', async (t) => {
+  const directory = join(temporaryDirectory(t), 'store')
+  const refused: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+    [[], /DIR is missing/],
+    [[directory], /what to do is missing/],
+    [[directory, 'put'], /no action "put"/],
+    [[directory, 'get'], /KEY is missing/],
+    [[directory, 'set', 'a'], /JSON is missing/],
+    [[directory, 'get', 'a', 'b'], /"b" behind get is too much/],
+    [[directory, 'set', 'a', '{'], /no JSON/],
+    [[directory, 'get', '--json', 'a'], /get has no option --json/],
+    [[directory, 'get', '--at', 'noon', 'a'], /"noon"/],
+    [[directory, 'get', '--at', '0', 'a'], /--at must be an LSN/],
+  ]
+  for (const [args, message] of refused) {
+    const { exit, stdout, stderr } = await program(['state', ...args])
+    t.is(exit, 2, args.join(' '))
+    t.is(stdout.length, 0)
+    t.regex(stderr, message)
+  }
+  t.false(existsSync(directory))
+  const store = await openStateStore<string>(directory)
+  await Promise.all(Array.from({ length: 20_000 }, (_, at) => store.set(`key ${at}`, 'x'.repeat(50))))
+  await store.close()
+  const { exit, stdout, stderr } = await shell(t, '"$0" "$1" state "$2" list --json | head -n 1', [directory])
+  t.deepEqual([exit, stderr], [0, ''])
+  t.is(stdout.toString().split('\n').length, 2)
+  await shell(t, 'echo "[1, 2]" | "$0" "$1" state "$2" set "from a pipe" -', [directory])
+  t.is((await program(['state', directory, 'get', 'from a pipe'])).stdout.toString(), '[1,2]\n')
+})
