@@ -25,7 +25,8 @@ empty store.
 get writes the value as JSON, and exits with 1 where there is no such key. list writes the keys in order, one a line as
 JSON strings. history writes all changes of a key that the log still has: {"lsn":1,"timestamp":…,"value":…}, without
 "value" where it was deleted. set takes its value from standard input where JSON is "-". delete exits with 1 where there
-was no such key. checkpoint writes the state into a snapshot, and gives up the part of the log that no snapshot needs.
+was no such key. checkpoint writes the state into a snapshot. It gives up no older one, and nothing of the log: that is
+left to the program that owns the store, which knows how many it keeps.
 
 Options:
   --at WHEN      the state as it was after the record with this LSN, or at this time: 2026-01-31T12:00:00Z
@@ -172,13 +173,22 @@ function momentOf(text: string | undefined): number | Date | undefined {
   throw new UsageError(`--at must be an LSN or a time, such as 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}`)
 }
 
+/**
+ * What is kept, and when a checkpoint is due, is the business of the program that owns the store, and not known here: so
+ * nothing is given up, nor made by itself.
+ */
+const KEEPING = {
+  compaction: false,
+  backups: { keep: 1000, gzipAfterMs: false, daily: 1000, weekly: 1000 },
+} as const
+
 async function withStore<Result>(
   directory: string,
   work: (store: StateStore<Json>) => Promise<Result>,
 ): Promise<Result> {
   // What is there keeps the form that it has.
   const schemaVersion = (await stateOf(directory, undefined))?.foundVersion ?? 1
-  const store = await openStateStore<Json>(directory, { schemaVersion })
+  const store = await openStateStore<Json>(directory, { schemaVersion, ...KEEPING })
   try {
     return await work(store)
   } finally {

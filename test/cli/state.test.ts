@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { openStateStore } from '../../src/state/index.js'
@@ -54,6 +54,32 @@ test.serial(
     t.is(exit, 1)
     t.regex(stderr, /^sluice: SLUICE_LOCKED: /)
     await store.close()
+  },
+)
+
+test.serial(
+  'sluice state gives up no backup, and no part of the log, that the program it belongs to has kept',
+  async (t) => {
+    const directory = join(temporaryDirectory(t), 'store')
+    const options = { compaction: false, backups: { keep: 8 } } as const
+    const store = await openStateStore<number>(directory, options)
+    for (let n = 1; n <= 6; n++) {
+      await store.set('a', n)
+      await store.checkpoint()
+    }
+    await store.close()
+    const before = readdirSync(join(directory, 'snapshots')).sort()
+    t.is(before.length, 6)
+    // More than after which a store with its defaults makes a checkpoint by itself.
+    for (const args of [['set', 'b', JSON.stringify('x'.repeat(100_000))], ['delete', 'b'], ['checkpoint']]) {
+      for (let times = 0; times < 3; times++) await program(['state', directory, ...args])
+    }
+    const after = readdirSync(join(directory, 'snapshots')).sort()
+    t.deepEqual(
+      before.filter((name) => !after.includes(name)),
+      [],
+    )
+    t.is((await program(['state', directory, 'get', '--at', '1', 'a'])).stdout.toString(), '1\n')
   },
 )
 
