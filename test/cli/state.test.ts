@@ -49,7 +49,10 @@ test.serial(
     const directory = join(temporaryDirectory(t), 'store')
     const store = await openStateStore<number>(directory)
     await store.set('a', 1)
-    t.is((await program(['state', directory, 'get', 'a'])).stdout.toString(), '1\n')
+    // The mark, by which others know what is durable, is noted a moment after the acknowledgement.
+    let got = await program(['state', directory, 'get', 'a'])
+    while (got.exit !== 0) got = await program(['state', directory, 'get', 'a'])
+    t.deepEqual([got.stdout.toString(), got.stderr], ['1\n', ''])
     const { exit, stderr } = await program(['state', directory, 'set', 'a', '2'])
     t.is(exit, 1)
     t.regex(stderr, /^sluice: SLUICE_LOCKED: /)
