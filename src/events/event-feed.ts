@@ -57,10 +57,10 @@ export class EventFeed implements BatchSource<StoredEvent> {
       if (positions.length > 0) return this.#events(positions)
       if (this.#range.end !== undefined) return undefined
       this.#position = Math.max(this.#position, end + 1)
-      const end2 = await news.above(this.#position - 1, signal)
-      if (end2 !== 'more' && log.durableLsn < this.#position) {
-        if (end2 === 'closed') return undefined
-        throw end2
+      const told = await news.above(this.#position - 1, signal)
+      if (told !== 'more' && log.durableLsn < this.#position) {
+        if (told === 'closed') return undefined
+        throw told
       }
     }
   }

@@ -8,6 +8,7 @@ import { EventIndex } from './event-index.js'
 import { readTerms } from './event-record.js'
 import { IdWindow } from './id-window.js'
 import { decodeHead, decodeIndexFile, encodeIndexFile, type IndexFileHead } from './index-file.js'
+import type { EventStoreRecovery } from './store-contract.js'
 
 /** When files are sealed. */
 export interface SealingRule {
@@ -28,22 +29,12 @@ const POSITION_DIGITS = 10
 /** Where the index is written down. */
 export type IndexFolder = Pick<SnapshotPlace, 'fileSystem' | 'directory'>
 
-/** What opening found of the index. */
-export interface IndexRecovery {
-  /** Events whose terms came from files. */
-  readonly loaded: number
-  /** Events that were read from the log, to make the index anew: those behind the last file, or all. */
-  readonly rebuilt: number
-  /** See `EventStoreRecovery`. */
-  readonly discarded: readonly string[]
-}
-
 /** The index and the ids of a log, and what is written down of them. */
 export interface OpenedIndex {
   readonly index: EventIndex
   readonly ids: IdWindow
   readonly checkpoints: IndexCheckpoints
-  readonly recovery: IndexRecovery
+  readonly recovery: EventStoreRecovery['index']
 }
 
 interface FoundFile {

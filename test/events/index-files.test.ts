@@ -6,6 +6,7 @@ import { openLog } from '../../src/log/open-log.js'
 import { openSnapshot } from '../../src/snapshot/snapshot-file.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 import { EVENTS, positionsOf } from '../support/simulated-event-store.js'
+import { bytesOf } from '../support/simulated-files.js'
 import { putFiles, quiet, rejection } from '../support/simulated-log.js'
 
 const INDEX = `${EVENTS}/index`
@@ -50,10 +51,8 @@ async function stored(count: number, options: EventStoreOptions = {}): Promise<S
 }
 
 function overwrite(fileSystem: SimulatedFileSystem, path: string, change: (bytes: Buffer) => Buffer): void {
+  const changed = change(bytesOf(fileSystem, path))
   const fd = fileSystem.openSync(path, 'write')
-  const bytes = Buffer.alloc(fileSystem.sizeSync(fd))
-  for (let at = 0; at < bytes.length; ) at += fileSystem.readSync(fd, bytes, at, bytes.length - at, at)
-  const changed = change(bytes)
   fileSystem.truncateSync(fd, changed.length)
   for (let at = 0; at < changed.length; ) at += fileSystem.writeSync(fd, changed, at, changed.length - at, at)
   fileSystem.closeSync(fd)
@@ -136,12 +135,7 @@ test('a file that is missing in between leaves those behind it without use', asy
 })
 
 test('an index of a history that the log lost is not believed', async (t) => {
-  const whole = new SimulatedFileSystem()
-  const store = await open(whole)
-  await append(store, 1, 12)
-  const cut = whole.stateAfterCrash({ keep: 'all' })
-  await append(store, 13, 37)
-  await store.close()
+  const { whole, cut } = await lostHistory()
   // As after a repair: the log lost all behind 12, and went on with other events at the same positions.
   const log = await openLog(`${EVENTS}/log`, { fileSystem: cut })
   for (let n = 13; n <= 37; n++) await log.append(JSON.stringify({ type: 'Other', tags: [`other:${n}`] }))
@@ -158,12 +152,7 @@ test('an index of a history that the log lost is not believed', async (t) => {
 })
 
 test('an index that is ahead of its log is not believed', async (t) => {
-  const whole = new SimulatedFileSystem()
-  const store = await open(whole)
-  await append(store, 1, 12)
-  const cut = whole.stateAfterCrash({ keep: 'all' })
-  await append(store, 13, 37)
-  await store.close()
+  const { whole, cut } = await lostHistory()
   copyFiles(whole, cut, INDEX)
   const again = await open(cut)
   t.like(again.recovery.index, { loaded: 10, rebuilt: 2 })
@@ -171,16 +160,21 @@ test('an index that is ahead of its log is not believed', async (t) => {
   await again.close()
 })
 
+/** A store of 37 events, and what it was when it had 12. */
+async function lostHistory(): Promise<{ readonly whole: SimulatedFileSystem; readonly cut: SimulatedFileSystem }> {
+  const whole = new SimulatedFileSystem()
+  const store = await open(whole)
+  await append(store, 1, 12)
+  const cut = whole.stateAfterCrash({ keep: 'all' })
+  await append(store, 13, 37)
+  await store.close()
+  return { whole, cut }
+}
+
 /** Puts the files of a folder of one file system into the same folder of another one, in place of those that it has. */
 function copyFiles(from: SimulatedFileSystem, to: SimulatedFileSystem, folder: string): void {
   for (const name of to.listSync(folder)) to.removeSync(`${folder}/${name}`)
-  const files = from.listSync(folder).map((name): [string, Uint8Array] => {
-    const fd = from.openSync(`${folder}/${name}`, 'read')
-    const bytes = Buffer.alloc(from.sizeSync(fd))
-    for (let at = 0; at < bytes.length; ) at += from.readSync(fd, bytes, at, bytes.length - at, at)
-    from.closeSync(fd)
-    return [name, bytes]
-  })
+  const files = from.listSync(folder).map((name): [string, Uint8Array] => [name, bytesOf(from, `${folder}/${name}`)])
   putFiles(to, folder, new Map(files))
 }
 
@@ -194,11 +188,7 @@ test('a file of another store is not believed, wherever it stands', async (t) =>
   await strange.close()
   for (const [at, name] of ['0000000001.index', '0000000011.index', '0000000021.index'].entries()) {
     const fileSystem = await stored(25)
-    const from = other.openSync(`${INDEX}/${name}`, 'read')
-    const bytes = Buffer.alloc(other.sizeSync(from))
-    for (let done = 0; done < bytes.length; ) done += other.readSync(from, bytes, done, bytes.length - done, done)
-    other.closeSync(from)
-    overwrite(fileSystem, `${INDEX}/${name}`, () => bytes)
+    overwrite(fileSystem, `${INDEX}/${name}`, () => bytesOf(other, `${INDEX}/${name}`))
     const store = await open(fileSystem)
     t.like(store.recovery.index, { loaded: at * 10, rebuilt: 25 - at * 10 })
     await finds(t, store, 25)

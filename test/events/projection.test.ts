@@ -13,6 +13,7 @@ import type {
 import { Projections } from '../../src/events/projections.js'
 import { type FileSystemCall, SimulatedFileSystem } from '../../src/testing/index.js'
 import { ScriptedEvents, type StockEvent, type StoredStockEvent } from '../support/scripted-events.js'
+import { bytesOf } from '../support/simulated-files.js'
 import { quiet, rejection, rejects, throws, turn, watch } from '../support/simulated-log.js'
 
 const DIRECTORY = '/store/projections'
@@ -753,11 +754,8 @@ test('damaged in any byte, or cut short: rebuilt', async (t) => {
   const each = trial()
   await stopped(t, each)
   const { fileSystem, source, start } = each
-  const read = fileSystem.openSync(FILE, 'write')
-  const size = fileSystem.sizeSync(read)
-  const good = Buffer.alloc(size)
-  fileSystem.readSync(read, good, 0, size, 0)
-  fileSystem.closeSync(read)
+  const good = bytesOf(fileSystem, FILE)
+  const size = good.length
   const write = (bytes: Uint8Array): void => {
     const fd = fileSystem.openSync(FILE, 'write')
     fileSystem.truncateSync(fd, 0)

@@ -11,6 +11,7 @@ import {
   type SnapshotPlace,
 } from '../../src/snapshot/snapshot-place.js'
 import { type FileSystemCall, SimulatedFileSystem } from '../../src/testing/index.js'
+import { bytesOf } from '../support/simulated-files.js'
 import { rejection, rejects, throws } from '../support/simulated-log.js'
 
 const DIRECTORY = '/data'
@@ -35,12 +36,8 @@ async function textsOf(place: SnapshotPlace): Promise<string[] | undefined> {
   return texts
 }
 
-function bytesOf({ fileSystem, directory, name }: SnapshotPlace): Buffer {
-  const fd = fileSystem.openSync(`${directory}/${name}`, 'read')
-  const bytes = Buffer.alloc(fileSystem.sizeSync(fd))
-  fileSystem.readSync(fd, bytes, 0, bytes.length, 0)
-  fileSystem.closeSync(fd)
-  return bytes
+function snapshotBytes({ fileSystem, directory, name }: SnapshotPlace): Buffer {
+  return bytesOf(fileSystem, `${directory}/${name}`)
 }
 
 /** A file of these bytes, in a file system of its own. */
@@ -55,14 +52,14 @@ function placeOf(bytes: Buffer): SnapshotPlace {
 async function written(texts: readonly string[]): Promise<Buffer> {
   const place = made()
   await writeSnapshot(place, buffers(texts))
-  return bytesOf(place)
+  return snapshotBytes(place)
 }
 
 test('the blocks come back as they were written, and as often as they are asked for', async (t) => {
   const place = made()
   t.is(await openSnapshot(place), undefined, 'there is none yet')
   const bytes = await writeSnapshot(place, buffers(NEW))
-  t.is(bytes, bytesOf(place).length)
+  t.is(bytes, snapshotBytes(place).length)
   const blocks = await openSnapshot(place)
   if (blocks === undefined) throw new Error('the snapshot is not there')
   for (const _ of [1, 2]) {
@@ -339,5 +336,5 @@ test('a plain file is replaced in the same way', async (t) => {
   const place = made(fileSystem)
   t.is(await replaceFile(place, buffers(['{"a"', ':1}'])), 7)
   const after = fileSystem.crash({ keep: 'none' })
-  t.is(bytesOf({ ...place, fileSystem: after }).toString(), '{"a":1}')
+  t.is(snapshotBytes({ ...place, fileSystem: after }).toString(), '{"a":1}')
 })

@@ -1,3 +1,5 @@
+import { systemCode } from '../../src/errors.js'
+import type { FileSystem } from '../../src/fs/file-system.js'
 import type { SimulatedFileSystem } from '../../src/testing/simulated-file-system.js'
 
 /** Text of one sector of the simulated disk: 512 times this letter. */
@@ -19,18 +21,26 @@ export function durableFile(fs: SimulatedFileSystem, path: string, text: string)
   return fd
 }
 
+/** A file's bytes. Fails with `ENOENT` where there is no such file. */
+export function bytesOf(
+  fs: Pick<FileSystem, 'openSync' | 'sizeSync' | 'readSync' | 'closeSync'>,
+  path: string,
+): Buffer {
+  const fd = fs.openSync(path, 'read')
+  const bytes = Buffer.alloc(fs.sizeSync(fd))
+  for (let at = 0; at < bytes.length; ) at += fs.readSync(fd, bytes, at, bytes.length - at, at)
+  fs.closeSync(fd)
+  return bytes
+}
+
 /** A file's bytes as text; `undefined` where there is no such file. */
 export function textOf(fs: SimulatedFileSystem, path: string): string | undefined {
-  let fd: number
   try {
-    fd = fs.openSync(path, 'read')
-  } catch {
-    return undefined
+    return bytesOf(fs, path).toString('latin1')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
   }
-  const buffer = Buffer.alloc(fs.sizeSync(fd))
-  fs.readSync(fd, buffer, 0, buffer.length, 0)
-  fs.closeSync(fd)
-  return buffer.toString('latin1')
 }
 
 /** A file's sectors, one letter each: the letter that fills it, `.` for zeros, `?` for a mixture, `-` for no file. */

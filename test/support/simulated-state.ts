@@ -1,6 +1,7 @@
 import type { StateOptions, StateStore } from '../../src/state/contract.js'
 import { openStateStore } from '../../src/state/open-state-store.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
+import { bytesOf } from './simulated-files.js'
 import { quiet } from './simulated-log.js'
 
 /** Where simulated state stores lie. */
@@ -39,11 +40,7 @@ export function contentOf<V>(state: { entries(): Iterable<[string, V]> }): [key:
 
 /** The text of a file of a simulated file system. */
 export function textOf(fileSystem: SimulatedFileSystem, path: string): string {
-  const fd = fileSystem.openSync(path, 'read')
-  const bytes = Buffer.alloc(fileSystem.sizeSync(fd))
-  fileSystem.readSync(fd, bytes, 0, bytes.length, 0)
-  fileSystem.closeSync(fd)
-  return bytes.toString()
+  return bytesOf(fileSystem, path).toString()
 }
 
 /** The snapshots that are there, oldest first. */

@@ -3,6 +3,7 @@ import { systemCode } from '../../../src/errors.js'
 import type { Migration, StateOptions, StateStore } from '../../../src/state/contract.js'
 import { openStateStore } from '../../../src/state/open-state-store.js'
 import { SimulatedFileSystem } from '../../../src/testing/index.js'
+import { bytesOf } from '../simulated-files.js'
 import { type Item, itemOf, type ModelStep, numbersOf, StateModel, shownState } from './state-model.js'
 
 /** Where the stores of these tests lie, and the file beside them. */
@@ -140,11 +141,7 @@ export class StateLives {
   }
 
   textOf(path: string): string {
-    const fd = this.fileSystem.openSync(path, 'read')
-    const bytes = Buffer.alloc(this.fileSystem.sizeSync(fd))
-    this.fileSystem.readSync(fd, bytes, 0, bytes.length, 0)
-    this.fileSystem.closeSync(fd)
-    return bytes.toString()
+    return bytesOf(this.fileSystem, path).toString()
   }
 
   async #act(store: StateStore<Item>, each: Act): Promise<void> {
