@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { SluiceError, shown } from './errors.js'
+import { shown } from './errors.js'
+import { plainObject, refuseOption, refuseUnknownOption, wholeOption } from './option-checks.js'
 
 /** When the writer syncs what it has written. Every policy writes promptly; only the sync is deferred. */
 export type FlushOption =
@@ -154,20 +155,26 @@ export function neverSyncsByItself(flush: FlushPolicy): boolean {
  */
 export function resolveTuning(options: LogTuning & { readonly fileSystem?: object } = {}): ResolvedTuning {
   const given = plainObject('options', options)
-  refuseUnknown('', given, OPTION_NAMES)
+  refuseUnknownOption('', given, OPTION_NAMES)
   const flush = flushPolicy(given['flush'])
   const ack = oneOf('ack', given['ack'], ['durable', 'written'], flush.kind === 'never' ? 'written' : 'durable')
   if (ack === 'durable' && flush.kind === 'never') {
-    refuse("ack: 'durable' is impossible beside flush: 'never': nothing would ever sync")
+    refuseOption("ack: 'durable' is impossible beside flush: 'never': nothing would ever sync")
   }
   if (ack === 'durable' && neverSyncsByItself(flush)) {
-    refuse("ack: 'durable' needs flush.everyMs beside flush.everyRecords: the last records could wait for ever")
+    refuseOption("ack: 'durable' needs flush.everyMs beside flush.everyRecords: the last records could wait for ever")
   }
-  const maxPendingBytes = integer('maxPendingBytes', given['maxPendingBytes'], 16 * KIB, 2048 * MIB, 64 * MIB)
+  const maxPendingBytes = wholeOption('maxPendingBytes', given['maxPendingBytes'], 16 * KIB, 2048 * MIB, 64 * MIB)
   const largest = Math.min(512 * MIB, Math.floor(maxPendingBytes / 2) - RECORD_OVERHEAD_BYTES)
-  const maxRecordBytes = integer('maxRecordBytes', given['maxRecordBytes'], 1, 512 * MIB, Math.min(16 * MIB, largest))
+  const maxRecordBytes = wholeOption(
+    'maxRecordBytes',
+    given['maxRecordBytes'],
+    1,
+    512 * MIB,
+    Math.min(16 * MIB, largest),
+  )
   if (maxRecordBytes > largest) {
-    refuse(
+    refuseOption(
       `maxRecordBytes: ${maxRecordBytes} is impossible beside maxPendingBytes: ${maxPendingBytes}: ` +
         `a record may have at most half of it less ${RECORD_OVERHEAD_BYTES}, that is ${largest}`,
     )
@@ -177,7 +184,7 @@ export function resolveTuning(options: LogTuning & { readonly fileSystem?: objec
   if (fileSystem !== undefined) {
     checkFileSystem(fileSystem)
     if (workerUrl !== undefined) {
-      refuse('workerUrl is impossible beside fileSystem: over another file system the writer runs in this thread')
+      refuseOption('workerUrl is impossible beside fileSystem: over another file system the writer runs in this thread')
     }
   }
   return {
@@ -185,34 +192,34 @@ export function resolveTuning(options: LogTuning & { readonly fileSystem?: objec
     flush,
     ack,
     directorySync: oneOf('directorySync', given['directorySync'], ['changed', 'always'], 'changed'),
-    segmentBytes: integer('segmentBytes', given['segmentBytes'], 16 * KIB, 1024 * MIB, 64 * MIB),
+    segmentBytes: wholeOption('segmentBytes', given['segmentBytes'], 16 * KIB, 1024 * MIB, 64 * MIB),
     maxRecordBytes,
     maxPendingBytes,
     onFull: oneOf('onFull', given['onFull'], ['wait', 'reject'], 'wait'),
-    maxWaiting: integer('maxWaiting', given['maxWaiting'], 0, 1_048_576, 16_384),
+    maxWaiting: wholeOption('maxWaiting', given['maxWaiting'], 0, 1_048_576, 16_384),
     workerUrl,
   }
 }
 
 function checkFileSystem(value: unknown): void {
-  if (typeof value !== 'object' || value === null) refuse(`fileSystem must be a FileSystem, not ${shown(value)}`)
+  if (typeof value !== 'object' || value === null) refuseOption(`fileSystem must be a FileSystem, not ${shown(value)}`)
   const missing = FILE_SYSTEM_METHODS.find((name) => typeof Reflect.get(value, name) !== 'function')
-  if (missing !== undefined) refuse(`fileSystem must be a FileSystem: it has no method ${missing}`)
+  if (missing !== undefined) refuseOption(`fileSystem must be a FileSystem: it has no method ${missing}`)
 }
 
 function batchBounds(value: unknown, flush: FlushPolicy, maxPendingBytes: number): ResolvedTuning['batch'] {
   const given = value === undefined ? {} : plainObject('batch', value)
-  refuseUnknown('batch.', given, ['maxRecords', 'maxBytes', 'maxDelayMs'])
+  refuseUnknownOption('batch.', given, ['maxRecords', 'maxBytes', 'maxDelayMs'])
   if (flush.kind === 'immediate') {
     const named = Object.keys(given).find((name) => given[name] !== undefined)
     if (named !== undefined) {
-      refuse(`batch.${named} is impossible beside flush: 'immediate': a batch is one append there`)
+      refuseOption(`batch.${named} is impossible beside flush: 'immediate': a batch is one append there`)
     }
   }
   const { maxDelayMs: delay = 0 } = given
   return {
-    maxRecords: integer('batch.maxRecords', given['maxRecords'], 1, 1_048_576, 65_536),
-    maxBytes: integer('batch.maxBytes', given['maxBytes'], 1, maxPendingBytes, Math.min(8 * MIB, maxPendingBytes)),
+    maxRecords: wholeOption('batch.maxRecords', given['maxRecords'], 1, 1_048_576, 65_536),
+    maxBytes: wholeOption('batch.maxBytes', given['maxBytes'], 1, maxPendingBytes, Math.min(8 * MIB, maxPendingBytes)),
     maxDelayMs: delay === 'adaptive' ? delay : milliseconds('batch.maxDelayMs', delay, 0, 60_000),
   }
 }
@@ -221,41 +228,39 @@ function flushPolicy(value: unknown): FlushPolicy {
   if (value === undefined) return { kind: 'batch' }
   if (value === 'batch' || value === 'immediate' || value === 'never') return { kind: value }
   if (typeof value !== 'object' || value === null) {
-    refuse(`flush must be 'batch', 'immediate', 'never', { everyMs } or { everyRecords, everyMs }, not ${shown(value)}`)
+    refuseOption(
+      `flush must be 'batch', 'immediate', 'never', { everyMs } or { everyRecords, everyMs }, not ${shown(value)}`,
+    )
   }
   const given = plainObject('flush', value)
-  refuseUnknown('flush.', given, ['everyMs', 'everyRecords'])
+  refuseUnknownOption('flush.', given, ['everyMs', 'everyRecords'])
   const everyMs =
     given['everyMs'] === undefined ? undefined : milliseconds('flush.everyMs', given['everyMs'], 1, 3_600_000)
   if (given['everyRecords'] !== undefined) {
-    return { kind: 'count', everyRecords: integer('flush.everyRecords', given['everyRecords'], 1, 2 ** 31, 1), everyMs }
+    return {
+      kind: 'count',
+      everyRecords: wholeOption('flush.everyRecords', given['everyRecords'], 1, 2 ** 31, 1),
+      everyMs,
+    }
   }
-  if (everyMs === undefined) refuse('flush needs everyMs, everyRecords, or both')
+  if (everyMs === undefined) refuseOption('flush needs everyMs, everyRecords, or both')
   return { kind: 'interval', everyMs }
-}
-
-function integer(name: string, value: unknown, least: number, most: number, fallback: number): number {
-  if (value === undefined) return fallback
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-    refuse(`${name} must be a whole number from ${least} to ${most}, not ${shown(value)}`)
-  }
-  return value
 }
 
 function milliseconds(name: string, value: unknown, least: number, most: number): number {
   if (typeof value !== 'number' || !(value >= least && value <= most)) {
-    refuse(`${name} must be a number of milliseconds from ${least} to ${most}, not ${shown(value)}`)
+    refuseOption(`${name} must be a number of milliseconds from ${least} to ${most}, not ${shown(value)}`)
   }
   return value
 }
 
 function fileUrl(name: string, value: unknown): URL | undefined {
   if (value === undefined) return undefined
-  if (!(value instanceof URL)) refuse(`${name} must be a URL, not ${shown(value)}`)
+  if (!(value instanceof URL)) refuseOption(`${name} must be a URL, not ${shown(value)}`)
   try {
     fileURLToPath(value)
   } catch {
-    refuse(`${name} must be the URL of a file on this machine, not ${shown(value.href)}`)
+    refuseOption(`${name} must be the URL of a file on this machine, not ${shown(value.href)}`)
   }
   return value
 }
@@ -268,21 +273,7 @@ function oneOf<const Choice extends string>(
 ): Choice {
   if (value === undefined) return fallback
   const found = choices.find((choice) => choice === value)
-  return found ?? refuse(`${name} must be ${choices.map((choice) => `'${choice}'`).join(' or ')}, not ${shown(value)}`)
-}
-
-function plainObject(name: string, value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    refuse(`${name} must be an object, not ${shown(value)}`)
-  }
-  return value as Record<string, unknown> // An object that is no array: each property is looked at as unknown.
-}
-
-function refuseUnknown(prefix: string, given: Record<string, unknown>, known: readonly string[]): void {
-  const unknown = Object.keys(given).find((name) => !known.includes(name))
-  if (unknown !== undefined) refuse(`there is no option ${prefix}${unknown}; there are ${known.join(', ')}`)
-}
-
-function refuse(message: string): never {
-  throw new SluiceError('SLUICE_INVALID_OPTION', message)
+  return (
+    found ?? refuseOption(`${name} must be ${choices.map((choice) => `'${choice}'`).join(' or ')}, not ${shown(value)}`)
+  )
 }

@@ -4,6 +4,7 @@ import { absoluteFolder } from '../fs/folder-path.js'
 import { nodeFileSystem } from '../fs/node-file-system.js'
 import type { Log, LogOptions } from '../log/contract.js'
 import { openLog } from '../log/open-log.js'
+import { refuseOption, wholeOption } from '../option-checks.js'
 import { resolveTuning } from '../options.js'
 import type { EventShape } from './contract.js'
 import { DirectoryEventStore } from './directory-event-store.js'
@@ -90,34 +91,28 @@ function refuseTrimmed(log: Log): void {
 }
 
 function checkContexts(contexts: unknown, inherited: EventContextOptions): Map<string, CheckedOptions> {
-  if (!isPlain(contexts)) refuse(`contexts must be an object, not ${shown(contexts)}`)
+  if (!isPlain(contexts)) refuseOption(`contexts must be an object, not ${shown(contexts)}`)
   const checked = new Map<string, CheckedOptions>()
   for (const [name, own] of Object.entries(contexts)) {
-    if (!CONTEXT_NAME.test(name)) refuse(`a context can't have the name ${shown(name)}`)
+    if (!CONTEXT_NAME.test(name)) refuseOption(`a context can't have the name ${shown(name)}`)
     const same = [...checked.keys()].find((other) => other.toLowerCase() === name.toLowerCase())
-    if (same !== undefined) refuse(`the contexts ${same} and ${name} are one folder where case does not count`)
+    if (same !== undefined) refuseOption(`the contexts ${same} and ${name} are one folder where case does not count`)
     checked.set(name, checkOptions({ ...inherited, ...checkObject(own) }, `the context ${name}`))
   }
   return checked
 }
 
-function checkOptions({ rememberedIds = REMEMBERED_IDS, ...rest }: EventContextOptions, whose: string): CheckedOptions {
-  if (!Number.isSafeInteger(rememberedIds) || rememberedIds < 0 || rememberedIds > REMEMBERED_IDS_MAX) {
-    refuse(`rememberedIds must be a whole number from 0 to ${REMEMBERED_IDS_MAX}, not ${shown(rememberedIds)}`)
-  }
+function checkOptions({ rememberedIds: ids, ...rest }: EventContextOptions, whose: string): CheckedOptions {
+  const rememberedIds = wholeOption('rememberedIds', ids, 0, REMEMBERED_IDS_MAX, REMEMBERED_IDS)
   const { flush, ack }: LogOptions = rest
-  if (flush === 'never') refuse(`${whose} resolves appends as durable: flush can't be 'never'`)
-  if (ack !== undefined) refuse(`${whose} resolves appends as durable: there is no option ack`)
+  if (flush === 'never') refuseOption(`${whose} resolves appends as durable: flush can't be 'never'`)
+  if (ack !== undefined) refuseOption(`${whose} resolves appends as durable: there is no option ack`)
   const { onFull, maxWaiting, maxPendingBytes } = resolveTuning(rest)
   const maxWaitingBytes = Math.floor(maxPendingBytes / 2)
   return { log: { ...rest, onFull: 'reject' }, bounds: { onFull, maxWaiting, maxWaitingBytes }, rememberedIds }
 }
 
 function checkObject<Options extends object>(options: Options): Options {
-  if (!isPlain(options)) refuse(`options must be an object, not ${shown(options)}`)
+  if (!isPlain(options)) refuseOption(`options must be an object, not ${shown(options)}`)
   return options
-}
-
-function refuse(message: string): never {
-  throw new SluiceError('SLUICE_INVALID_OPTION', message)
 }

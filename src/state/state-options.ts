@@ -1,4 +1,5 @@
 import { SluiceError, shown } from '../errors.js'
+import { plainObject, refuseOption, refuseUnknownOption, wholeOption } from '../option-checks.js'
 import { checkSnapshotName, type SnapshotFileSystem } from '../snapshot/snapshot-place.js'
 import type { Migration, StateLogOptions, StateOptions } from './contract.js'
 import type { Retention } from './retention.js'
@@ -44,10 +45,10 @@ const SEGMENT_BYTES = 16 * MIB
 /** Throws `SLUICE_INVALID_OPTION`, naming the option and the value that it refuses. */
 export function resolveStateOptions(options: StateOptions = {}): ResolvedStateOptions {
   const given = plainObject('options', options)
-  refuseUnknown('', given, NAMES)
-  const schemaVersion = integer('schemaVersion', given['schemaVersion'], 1, Number.MAX_SAFE_INTEGER, 1)
+  refuseUnknownOption('', given, NAMES)
+  const schemaVersion = wholeOption('schemaVersion', given['schemaVersion'], 1, Number.MAX_SAFE_INTEGER, 1)
   const { now = Date.now, fileSystem } = options
-  if (typeof now !== 'function') refuse(`now must be a function, not ${shown(now)}`)
+  if (typeof now !== 'function') refuseOption(`now must be a function, not ${shown(now)}`)
   return {
     compaction: compactionOf(given['compaction']),
     ...backupsOf(given['backups']),
@@ -62,29 +63,30 @@ export function resolveStateOptions(options: StateOptions = {}): ResolvedStateOp
 
 /** For calls that may be given a store's own options, and some more. Throws `SLUICE_INVALID_OPTION` for others, and for what is no object. */
 export function checkOptionNames(options: unknown, more: readonly string[] = []): void {
-  refuseUnknown('', plainObject('options', options), [...NAMES, ...more])
+  refuseUnknownOption('', plainObject('options', options), [...NAMES, ...more])
 }
 
 function compactionOf(value: unknown): ResolvedStateOptions['compaction'] {
   if (value === false) return undefined
   const given = value === undefined ? {} : plainObject('compaction', value)
-  refuseUnknown('compaction.', given, ['logBytes', 'ratio', 'everyMs'])
+  refuseUnknownOption('compaction.', given, ['logBytes', 'ratio', 'everyMs'])
   return {
-    logBytes: integer('compaction.logBytes', given['logBytes'], 1024, 2 ** 40, MIB),
+    logBytes: wholeOption('compaction.logBytes', given['logBytes'], 1024, 2 ** 40, MIB),
     ratio: number('compaction.ratio', given['ratio'], 0, 1000, 1),
-    everyMs: given['everyMs'] === undefined ? undefined : integer('compaction.everyMs', given['everyMs'], 1, MS_MAX, 1),
+    everyMs:
+      given['everyMs'] === undefined ? undefined : wholeOption('compaction.everyMs', given['everyMs'], 1, MS_MAX, 1),
   }
 }
 
 function backupsOf(value: unknown): Pick<ResolvedStateOptions, 'retention' | 'gzipAfterMs'> {
   const given = value === undefined ? {} : plainObject('backups', value)
-  refuseUnknown('backups.', given, ['keep', 'gzipAfterMs', 'daily', 'weekly'])
+  refuseUnknownOption('backups.', given, ['keep', 'gzipAfterMs', 'daily', 'weekly'])
   const gzip = given['gzipAfterMs']
   return {
     retention: {
-      keep: integer('backups.keep', given['keep'], 2, 1000, 3),
-      daily: integer('backups.daily', given['daily'], 0, 1000, 0),
-      weekly: integer('backups.weekly', given['weekly'], 0, 1000, 0),
+      keep: wholeOption('backups.keep', given['keep'], 2, 1000, 3),
+      daily: wholeOption('backups.daily', given['daily'], 0, 1000, 0),
+      weekly: wholeOption('backups.weekly', given['weekly'], 0, 1000, 0),
     },
     gzipAfterMs:
       gzip === false ? Number.POSITIVE_INFINITY : number('backups.gzipAfterMs', gzip, 0, Number.MAX_VALUE, DAY_MS),
@@ -94,7 +96,7 @@ function backupsOf(value: unknown): Pick<ResolvedStateOptions, 'retention' | 'gz
 function jsonOf(value: unknown): ResolvedStateOptions['json'] {
   if (value === undefined) return undefined
   const given: Record<string, unknown> = typeof value === 'string' ? { name: value } : plainObject('json', value)
-  refuseUnknown('json.', given, ['name', 'debounceMs'])
+  refuseUnknownOption('json.', given, ['name', 'debounceMs'])
   const { name } = given
   try {
     checkSnapshotName(name as string) // It refuses what is no string.
@@ -112,9 +114,9 @@ function migrationsOf(value: unknown, schemaVersion: number): ReadonlyMap<number
   for (const [name, migration] of Object.entries(given)) {
     const version = /^[1-9]\d*$/.test(name) ? Number(name) : Number.NaN
     if (!(version >= 2 && version <= schemaVersion)) {
-      refuse(`migrations has ${shown(name)}: they lead to versions from 2 to schemaVersion, ${schemaVersion}`)
+      refuseOption(`migrations has ${shown(name)}: they lead to versions from 2 to schemaVersion, ${schemaVersion}`)
     }
-    if (typeof migration !== 'function') refuse(`migrations[${name}] must be a function, not ${shown(migration)}`)
+    if (typeof migration !== 'function') refuseOption(`migrations[${name}] must be a function, not ${shown(migration)}`)
     migrations.set(version, migration as Migration) // What it takes and gives is looked at when it is called.
   }
   return migrations
@@ -122,35 +124,14 @@ function migrationsOf(value: unknown, schemaVersion: number): ReadonlyMap<number
 
 function logOf(value: unknown): StateLogOptions {
   const given = value === undefined ? {} : plainObject('log', value)
-  refuseUnknown('log.', given, LOG_NAMES)
-  if (given['flush'] === 'never') refuse("log.flush: 'never' is impossible: nothing that was set would become durable")
+  refuseUnknownOption('log.', given, LOG_NAMES)
+  if (given['flush'] === 'never')
+    refuseOption("log.flush: 'never' is impossible: nothing that was set would become durable")
   return { segmentBytes: SEGMENT_BYTES, ...given }
-}
-
-function integer(name: string, value: unknown, least: number, most: number, fallback: number): number {
-  if (value === undefined) return fallback
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
-  return refuse(`${name} must be a whole number from ${least} to ${most}, not ${shown(value)}`)
 }
 
 function number(name: string, value: unknown, least: number, most: number, fallback: number): number {
   if (value === undefined) return fallback
   if (typeof value === 'number' && value >= least && value <= most) return value
-  return refuse(`${name} must be a number from ${least} to ${most}, not ${shown(value)}`)
-}
-
-function plainObject(name: string, value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    refuse(`${name} must be an object, not ${shown(value)}`)
-  }
-  return value as Record<string, unknown> // An object that is no array: each property is looked at as unknown.
-}
-
-function refuseUnknown(prefix: string, given: Record<string, unknown>, known: readonly string[]): void {
-  const unknown = Object.keys(given).find((name) => !known.includes(name))
-  if (unknown !== undefined) refuse(`there is no option ${prefix}${unknown}; there are ${known.join(', ')}`)
-}
-
-function refuse(message: string): never {
-  throw new SluiceError('SLUICE_INVALID_OPTION', message)
+  return refuseOption(`${name} must be a number from ${least} to ${most}, not ${shown(value)}`)
 }

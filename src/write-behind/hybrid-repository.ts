@@ -1,4 +1,5 @@
 import { SluiceError, shown } from '../errors.js'
+import { refuseOption, refuseUnknownOption } from '../option-checks.js'
 import type { WriteBehind } from './contract.js'
 import { createObserved } from './create-write-behind.js'
 import type { HybridOptions, HybridRepository, HybridStats } from './hybrid-contract.js'
@@ -187,25 +188,20 @@ class LiveRepository<V, K extends string> implements HybridRepository<V, K> {
 }
 
 function checkOptions<V, K extends string>(options: HybridOptions<V, K>): void {
-  if (typeof options !== 'object' || options === null) refuse(`options must be an object, not ${shown(options)}`)
-  const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name))
-  if (unknown !== undefined) refuse(`there is no option ${unknown}`)
+  if (typeof options !== 'object' || options === null) refuseOption(`options must be an object, not ${shown(options)}`)
+  refuseUnknownOption('', options, OPTION_NAMES)
   const { repository, archive, maxLive = MAX_LIVE, writeBehind = {} } = options
-  if (typeof repository?.load !== 'function') refuse('repository must have load, to be read through')
+  if (typeof repository?.load !== 'function') refuseOption('repository must have load, to be read through')
   if (archive !== undefined && typeof archive?.saveMany !== 'function') {
-    refuse(`archive must have saveMany, not be ${shown(archive)}`)
+    refuseOption(`archive must have saveMany, not be ${shown(archive)}`)
   }
   if (!Number.isSafeInteger(maxLive) || maxLive < 1 || maxLive > MAX_LIVE_MAX) {
-    refuse(`maxLive must be a whole number from 1 to ${MAX_LIVE_MAX}, not ${shown(maxLive)}`)
+    refuseOption(`maxLive must be a whole number from 1 to ${MAX_LIVE_MAX}, not ${shown(maxLive)}`)
   }
   if (typeof writeBehind !== 'object' || writeBehind === null) {
-    refuse(`writeBehind must be an object, not ${shown(writeBehind)}`)
+    refuseOption(`writeBehind must be an object, not ${shown(writeBehind)}`)
   }
   for (const name of ['repository', 'read']) {
-    if (name in writeBehind) refuse(`writeBehind.${name} is not for a hybrid: it has its own`)
+    if (name in writeBehind) refuseOption(`writeBehind.${name} is not for a hybrid: it has its own`)
   }
-}
-
-function refuse(message: string): never {
-  throw new SluiceError('SLUICE_INVALID_OPTION', message)
 }

@@ -1,4 +1,5 @@
-import { SluiceError, shown, systemCode } from '../errors.js'
+import { shown, systemCode } from '../errors.js'
+import { refuseOption, refuseUnknownOption } from '../option-checks.js'
 import type { Entry, Repository, SaveFailure, SaveReport } from './contract.js'
 
 /** What is used of a `Pool` or `Client` of pg. */
@@ -121,39 +122,35 @@ function defaultDecode<V>(valueType: string): (column: unknown) => V {
 }
 
 function checkOptions<V>(options: PostgresqlOptions<V>): void {
-  if (typeof options !== 'object' || options === null) refuse(`options must be an object, not ${shown(options)}`)
-  const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name))
-  if (unknown !== undefined) refuse(`there is no option ${unknown}`)
+  if (typeof options !== 'object' || options === null) refuseOption(`options must be an object, not ${shown(options)}`)
+  refuseUnknownOption('', options, OPTION_NAMES)
   const { client, table, keyColumn = 'key', valueColumn = 'value', valueType = 'jsonb', encode, decode } = options
-  if (typeof client?.query !== 'function') refuse(`client must be a Pool or Client of pg, not ${shown(client)}`)
+  if (typeof client?.query !== 'function') refuseOption(`client must be a Pool or Client of pg, not ${shown(client)}`)
   const names: readonly unknown[] = Array.isArray(table) ? table : [table]
-  if (names.length > 2 || names.length < 1) refuse('table must be a name, or [schema, table]')
+  if (names.length > 2 || names.length < 1) refuseOption('table must be a name, or [schema, table]')
   for (const name of names) checkName('table', name)
   checkName('keyColumn', keyColumn)
   checkName('valueColumn', valueColumn)
   if (!VALUE_TYPES.includes(valueType))
-    refuse(`valueType must be one of ${VALUE_TYPES.join(', ')}, not ${shown(valueType)}`)
+    refuseOption(`valueType must be one of ${VALUE_TYPES.join(', ')}, not ${shown(valueType)}`)
   for (const [name, given] of [
     ['encode', encode],
     ['decode', decode],
   ] as const) {
-    if (given !== undefined && typeof given !== 'function') refuse(`${name} must be a function, not ${shown(given)}`)
-    if (given === undefined && valueType === 'bytea') refuse(`valueType: 'bytea' needs the option ${name}`)
+    if (given !== undefined && typeof given !== 'function')
+      refuseOption(`${name} must be a function, not ${shown(given)}`)
+    if (given === undefined && valueType === 'bytea') refuseOption(`valueType: 'bytea' needs the option ${name}`)
   }
 }
 
 function checkName(option: string, name: unknown): void {
   if (typeof name !== 'string' || name === '' || name.includes('\0') || !name.isWellFormed()) {
-    refuse(`${option} must be a name, not ${shown(name)}`)
+    refuseOption(`${option} must be a name, not ${shown(name)}`)
   }
   if (Buffer.byteLength(name) > NAME_BYTES_MAX)
-    refuse(`${option}: ${shown(name)} has more than ${NAME_BYTES_MAX} bytes`)
+    refuseOption(`${option}: ${shown(name)} has more than ${NAME_BYTES_MAX} bytes`)
 }
 
 function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
-}
-
-function refuse(message: string): never {
-  throw new SluiceError('SLUICE_INVALID_OPTION', message)
 }

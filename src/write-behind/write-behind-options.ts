@@ -1,4 +1,5 @@
-import { SluiceError, shown } from '../errors.js'
+import { shown } from '../errors.js'
+import { plainObject, refuseOption, refuseUnknownOption, wholeOption } from '../option-checks.js'
 import type { Clock, Codec, JournalOptions, Repository, SummaryLogger, WriteBehindOptions } from './contract.js'
 import { systemClock } from './system-clock.js'
 
@@ -60,8 +61,8 @@ const OPTION_NAMES = [
 
 /** Checks options and fills in the defaults. Throws `SLUICE_INVALID_OPTION`, naming what it refuses. */
 export function resolveOptions<V, K extends string>(options: WriteBehindOptions<V, K>): ResolvedOptions<V, K> {
-  const given = object('options', options)
-  refuseUnknown('', given, OPTION_NAMES)
+  const given = plainObject('options', options)
+  refuseUnknownOption('', given, OPTION_NAMES)
   methods('repository', given['repository'], ['saveMany'], 'a repository')
   const { repository, read, codec = jsonCodec<V>(), logger, clock = systemClock, random = Math.random } = options
   optionalFunction('read', read)
@@ -70,17 +71,17 @@ export function resolveOptions<V, K extends string>(options: WriteBehindOptions<
   methods('clock', clock, ['nowMs', 'epochMs', 'setTimer'], 'a clock')
   if (logger !== undefined) methods('logger', logger, ['info', 'warn', 'error'], "a logger of pino's shape")
   const { onFull = 'wait' } = given
-  if (onFull !== 'wait' && onFull !== 'reject') refuse(`onFull must be 'wait' or 'reject', not ${shown(onFull)}`)
+  if (onFull !== 'wait' && onFull !== 'reject') refuseOption(`onFull must be 'wait' or 'reject', not ${shown(onFull)}`)
   return {
     repository,
     read,
-    intervalMs: whole('intervalMs', given['intervalMs'], 1, DAY_MS, 1000),
-    maxBatch: whole('maxBatch', given['maxBatch'], 1, 1_000_000, 500),
-    concurrency: whole('concurrency', given['concurrency'], 1, 256, 4),
-    maxDirty: whole('maxDirty', given['maxDirty'], 1, 100_000_000, 100_000),
+    intervalMs: wholeOption('intervalMs', given['intervalMs'], 1, DAY_MS, 1000),
+    maxBatch: wholeOption('maxBatch', given['maxBatch'], 1, 1_000_000, 500),
+    concurrency: wholeOption('concurrency', given['concurrency'], 1, 256, 4),
+    maxDirty: wholeOption('maxDirty', given['maxDirty'], 1, 100_000_000, 100_000),
     onFull,
-    maxWaiting: whole('maxWaiting', given['maxWaiting'], 0, 1_048_576, 16_384),
-    saveTimeoutMs: whole('saveTimeoutMs', given['saveTimeoutMs'], 1, DAY_MS, 30_000),
+    maxWaiting: wholeOption('maxWaiting', given['maxWaiting'], 0, 1_048_576, 16_384),
+    saveTimeoutMs: wholeOption('saveTimeoutMs', given['saveTimeoutMs'], 1, DAY_MS, 30_000),
     retry: resolveRetry(given['retry']),
     breaker: resolveBreaker(given['breaker']),
     journal: given['journal'] === undefined ? undefined : resolveJournal(given['journal']),
@@ -92,44 +93,50 @@ export function resolveOptions<V, K extends string>(options: WriteBehindOptions<
 }
 
 function resolveRetry(value: unknown): RetryOptions {
-  const given = value === undefined ? {} : object('retry', value)
-  refuseUnknown('retry.', given, ['initialDelayMs', 'maxDelayMs', 'flushAttempts'])
-  const initialDelayMs = whole('retry.initialDelayMs', given['initialDelayMs'], 1, HOUR_MS, 100)
+  const given = value === undefined ? {} : plainObject('retry', value)
+  refuseUnknownOption('retry.', given, ['initialDelayMs', 'maxDelayMs', 'flushAttempts'])
+  const initialDelayMs = wholeOption('retry.initialDelayMs', given['initialDelayMs'], 1, HOUR_MS, 100)
   return {
     initialDelayMs,
-    maxDelayMs: whole(
+    maxDelayMs: wholeOption(
       'retry.maxDelayMs',
       given['maxDelayMs'],
       initialDelayMs,
       DAY_MS,
       Math.max(30_000, initialDelayMs),
     ),
-    flushAttempts: whole('retry.flushAttempts', given['flushAttempts'], 1, 1000, 3),
+    flushAttempts: wholeOption('retry.flushAttempts', given['flushAttempts'], 1, 1000, 3),
   }
 }
 
 function resolveBreaker(value: unknown): ResolvedOptions<never, never>['breaker'] {
-  const given = value === undefined ? {} : object('breaker', value)
-  refuseUnknown('breaker.', given, ['failures', 'halfOpenAfterMs'])
+  const given = value === undefined ? {} : plainObject('breaker', value)
+  refuseUnknownOption('breaker.', given, ['failures', 'halfOpenAfterMs'])
   return {
-    failures: whole('breaker.failures', given['failures'], 1, 1000, 5),
-    halfOpenAfterMs: whole('breaker.halfOpenAfterMs', given['halfOpenAfterMs'], 1, HOUR_MS, 5000),
+    failures: wholeOption('breaker.failures', given['failures'], 1, 1000, 5),
+    halfOpenAfterMs: wholeOption('breaker.halfOpenAfterMs', given['halfOpenAfterMs'], 1, HOUR_MS, 5000),
   }
 }
 
 function resolveJournal(value: unknown): ResolvedJournal {
-  const given: Given = typeof value === 'string' ? { directory: value } : object('journal', value)
-  refuseUnknown('journal.', given, ['directory', 'fileSystem', 'segmentBytes', 'compactBytes'])
+  const given: Given = typeof value === 'string' ? { directory: value } : plainObject('journal', value)
+  refuseUnknownOption('journal.', given, ['directory', 'fileSystem', 'segmentBytes', 'compactBytes'])
   const { directory } = given
-  if (typeof directory !== 'string') refuse(`journal.directory must be a path, not ${shown(directory)}`)
-  const segmentBytes = whole('journal.segmentBytes', given['segmentBytes'], 16 * KIB, 1024 * MIB, DEFAULT_SEGMENT_BYTES)
+  if (typeof directory !== 'string') refuseOption(`journal.directory must be a path, not ${shown(directory)}`)
+  const segmentBytes = wholeOption(
+    'journal.segmentBytes',
+    given['segmentBytes'],
+    16 * KIB,
+    1024 * MIB,
+    DEFAULT_SEGMENT_BYTES,
+  )
   const compactDefault = COMPACT_SEGMENTS * segmentBytes
   return {
     directory,
     // Whether it is one, opening the log checks.
     fileSystem: given['fileSystem'] as JournalOptions['fileSystem'],
     segmentBytes,
-    compactBytes: whole('journal.compactBytes', given['compactBytes'], segmentBytes, 2 ** 40, compactDefault),
+    compactBytes: wholeOption('journal.compactBytes', given['compactBytes'], segmentBytes, 2 ** 40, compactDefault),
   }
 }
 
@@ -145,38 +152,15 @@ function jsonCodec<V>(): Codec<V> {
   }
 }
 
-function object(name: string, value: unknown): Given {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    refuse(`${name} must be an object, not ${shown(value)}`)
-  }
-  return value as Given // It was just found to be one; what its fields are is checked one by one.
-}
-
-function refuseUnknown(prefix: string, given: Given, known: readonly string[]): void {
-  const unknown = Object.keys(given).find((name) => !known.includes(name))
-  if (unknown !== undefined) refuse(`there is no option ${prefix}${unknown}`)
-}
-
 function methods(name: string, value: unknown, wanted: readonly string[], what: string): void {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) {
-    refuse(`${name} must be ${what}, not ${shown(value)}`)
+    refuseOption(`${name} must be ${what}, not ${shown(value)}`)
   }
   const missing = wanted.find((method) => typeof Reflect.get(value, method) !== 'function')
-  if (missing !== undefined) refuse(`${name} must be ${what}: it has no method ${missing}`)
+  if (missing !== undefined) refuseOption(`${name} must be ${what}: it has no method ${missing}`)
 }
 
 function optionalFunction(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'function') refuse(`${name} must be a function, not ${shown(value)}`)
-}
-
-function whole(name: string, value: unknown, least: number, most: number, fallback: number): number {
-  if (value === undefined) return fallback
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most) {
-    refuse(`${name} must be a whole number from ${least} to ${most}, not ${shown(value)}`)
-  }
-  return value
-}
-
-function refuse(message: string): never {
-  throw new SluiceError('SLUICE_INVALID_OPTION', message)
+  if (value !== undefined && typeof value !== 'function')
+    refuseOption(`${name} must be a function, not ${shown(value)}`)
 }

@@ -30,7 +30,8 @@ const ENTRIES = [
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: ['options'],
-  options: ['errors'],
+  'option-checks': ['errors'],
+  options: ['option-checks', 'errors'],
   format: ['errors'],
   fs: ['errors'],
   segment: ['format', 'fs', 'errors'],
@@ -39,9 +40,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   writer: ['segment', 'ring', 'format', 'fs', 'errors'],
   observe: ['errors'],
   snapshot: ['format', 'fs', 'errors'],
-  events: ['type of log/contract', 'snapshot', 'observe', 'errors'],
-  state: ['type of log/contract', 'snapshot', 'observe', 'errors'],
-  'write-behind': ['type of log/contract', 'observe', 'errors'],
+  events: ['type of log/contract', 'snapshot', 'observe', 'option-checks', 'errors'],
+  state: ['type of log/contract', 'snapshot', 'observe', 'option-checks', 'errors'],
+  'write-behind': ['type of log/contract', 'observe', 'option-checks', 'errors'],
   probe: ['fs', 'errors'],
   testing: ['public', 'fs', 'writer'],
   cli: ['public'],
