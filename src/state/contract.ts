@@ -32,7 +32,7 @@ export interface CompactionOptions {
    * @default 1
    */
   readonly ratio?: number
-  /** And, where anything changed, so many milliseconds after the last one: 1 to 2^31-1. @default never */
+  /** And every so many milliseconds, where anything changed: 1 to 2^31-1. @default never */
   readonly everyMs?: number
 }
 
