@@ -326,3 +326,176 @@ test('room that can’t be given back is told, and tried again', async (t) => {
   t.true(segmentsOf(fileSystem).length <= 3, `${segmentsOf(fileSystem)}`)
   await behind.close()
 })
+
+/** What a new write-behind finds, and how many records the log has. */
+async function left(t: ExecutionContext, fileSystem: SimulatedFileSystem): Promise<[Map<string, unknown>, number]> {
+  const log = await openLog(DIRECTORY, { fileSystem })
+  let records = 0
+  for await (const { lsn } of log.read()) records += lsn > 0 ? 1 : 0
+  await log.close()
+  return [new Map(await replayed(t, fileSystem)), records]
+}
+
+test('what could not be noted as saved for want of room is noted once there is some', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, repository, events } = journalled(fileSystem)
+  await behind.markDirty('a', 'x'.repeat(4000))
+  await quiet()
+  fileSystem.quotaBytes = 0
+  // Where one more mark has no room, the note of what was saved has none.
+  const marked = (at: number): Promise<boolean> =>
+    behind.markDirty(`${at}`, at).then(
+      () => true,
+      () => false,
+    )
+  for (let at = 0; await marked(at); at++);
+  await behind.flush()
+  await quiet()
+  t.is(repository.values.get('a'), 'x'.repeat(4000))
+  t.true(events.includes('journalFailed SLUICE_DISK_FULL'), `${events}`)
+  fileSystem.quotaBytes = Number.POSITIVE_INFINITY
+  await behind.markDirty('b', 1)
+  await behind.flush()
+  await quiet()
+  const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+  t.deepEqual([...found.keys()], [])
+})
+
+test('a journal that fails while it notes what was saved tells so once', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, events } = journalled(fileSystem)
+  await behind.markDirty('a', 1)
+  await quiet()
+  fileSystem.inject({ call: 'datasyncSync', path: /\.seg$/, error: 'EIO' })
+  await behind.flush()
+  await quiet()
+  t.deepEqual(events, ['journalFailed SLUICE_FAILED'])
+  await behind.close()
+  t.deepEqual(events, ['journalFailed SLUICE_FAILED', 'close'])
+})
+
+test('all of a large flush is noted as saved', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind } = journalled(fileSystem, { journal: { segmentBytes: 2 ** 20, compactBytes: 2 ** 30 } })
+  await Promise.all(Array.from({ length: 20_000 }, (_, at) => behind.markDirty(`${at}`, at)))
+  await behind.flush()
+  await quiet()
+  const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+  t.is(found.size, 0)
+})
+
+test('entries are appended anew only where that is worth it', async (t) => {
+  const journal = { compactBytes: 2 * SEGMENT_BYTES }
+  const dead = (fileSystem: SimulatedFileSystem) => {
+    const opened = journalled(fileSystem, { journal })
+    opened.repository.fail({ error: new Error('away'), times: 1e9 })
+    return opened
+  }
+  // All that the journal holds is needed.
+  const full = new SimulatedFileSystem()
+  const one = dead(full)
+  for (let key = 0; key < 20; key++) await one.behind.markDirty(`${key}`, `${key % 10}`.repeat(5000))
+  await one.pass(2000)
+  const [all, allRecords] = await left(t, full.crash({ keep: 'none' }))
+  t.deepEqual([all.size, allRecords], [20, 20])
+  // Little of it is, but it is little.
+  const little = new SimulatedFileSystem()
+  const two = dead(little)
+  await two.behind.markDirty('rare', 'old')
+  for (let round = 0; round < 10; round++) await two.behind.markDirty('k', `${round}`.repeat(2500))
+  await two.pass(2000)
+  const [few, fewRecords] = await left(t, little.crash({ keep: 'none' }))
+  t.deepEqual([few.size, fewRecords], [2, 11])
+})
+
+test('segments that begin while the journal is tidied are tidied too', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, repository } = journalled(fileSystem, { journal: { compactBytes: SEGMENT_BYTES } })
+  repository.fail({ error: new Error('away'), times: 1e9 })
+  await behind.markDirty('rare', 'old')
+  const release = fileSystem.inject({ call: 'read', path: /\.seg$/, hold: true })
+  for (let round = 0; round < 30; round++) await behind.markDirty('k', `${round}`.repeat(2500))
+  release()
+  await quiet()
+  t.true(segmentsOf(fileSystem).length <= 4, `${segmentsOf(fileSystem)}`)
+})
+
+test('what a journal held when it was opened counts as held', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const first = journalled(fileSystem, { journal: { compactBytes: 2 ** 30 } })
+  first.repository.fail({ error: new Error('away'), times: 1e9 })
+  await first.behind.markDirty('rare', 'old')
+  for (let round = 0; round < 30; round++) await first.behind.markDirty('k', `${round}`.repeat(2500))
+  const after = fileSystem.crash({ keep: 'none' })
+  t.true(segmentsOf(after).length > 4)
+  const second = journalled(after, { journal: { compactBytes: SEGMENT_BYTES } })
+  second.repository.fail({ error: new Error('away'), times: 1e9 })
+  await second.pass(1)
+  await quiet()
+  t.true(segmentsOf(after).length <= 3, `${segmentsOf(after)}`)
+})
+
+/** A write-behind whose journal is about to append `rare` and `k` anew, and waits for the record of one of them to be read. */
+async function aboutToCompact() {
+  const fileSystem = new SimulatedFileSystem()
+  const opened = journalled<string>(fileSystem, { journal: { compactBytes: SEGMENT_BYTES } })
+  const mend = opened.repository.fail({ error: new Error('away'), times: 1e9 })
+  await opened.behind.markDirty('k', 'old')
+  const release = fileSystem.inject({ call: 'read', path: /\.seg$/, hold: true })
+  for (let round = 0; round < 8; round++) await opened.behind.markDirty('often', `${round}`.repeat(5000))
+  await quiet()
+  return { ...opened, fileSystem, mend, release }
+}
+
+test('a mark that comes while its key is appended anew is the one that is replayed', async (t) => {
+  // It is durable before the older one is appended anew, or on its way there.
+  for (const isDurable of [true, false]) {
+    const { behind, fileSystem, release } = await aboutToCompact()
+    if (isDurable) await behind.markDirty('k', 'new')
+    release()
+    await behind.markDirty('k', 'new')
+    await quiet()
+    const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+    t.is(found.get('k'), 'new')
+  }
+})
+
+test('what is saved, and marked again, while it is appended anew is replayed as it was marked', async (t) => {
+  const { behind, fileSystem, repository, mend, release } = await aboutToCompact()
+  mend()
+  await behind.flush()
+  t.is(repository.values.get('k'), 'old')
+  const saved = fileSystem.stateAfterCrash({ keep: 'none' })
+  await behind.markDirty('k', 'new')
+  release()
+  await quiet()
+  const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+  t.is(found.get('k'), 'new')
+  // The note of what was saved is behind: then it is saved once more.
+  t.is((await left(t, saved))[0].get('k'), 'old')
+})
+
+test('what is saved while its record is appended anew is not saved again after a crash', async (t) => {
+  const saves: (() => void)[] = []
+  const fileSystem = new SimulatedFileSystem()
+  let isAway = true
+  const repository = {
+    saveMany: () => (isAway ? Promise.reject(new Error('away')) : new Promise<void>((resolve) => saves.push(resolve))),
+  }
+  const { behind } = journalled<string>(fileSystem, { repository, journal: { compactBytes: SEGMENT_BYTES } })
+  await behind.markDirty('k', 'old')
+  const release = fileSystem.inject({ call: 'read', path: /\.seg$/, hold: true })
+  for (let round = 0; round < 8; round++) await behind.markDirty('often', `${round}`.repeat(5000))
+  await quiet()
+  isAway = false
+  const flushed = behind.flush()
+  await quiet()
+  release()
+  // In this turn the record is appended, and not yet durable.
+  for (let tasks = 0; tasks < 100; tasks++) await null
+  for (const save of saves) save()
+  await flushed
+  await quiet()
+  const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+  t.deepEqual([...found.keys()], [])
+})

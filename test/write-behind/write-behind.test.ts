@@ -78,6 +78,19 @@ test('an entry that is marked again during its save is saved again, after it', a
   t.false(behind.isDirty('a'))
 })
 
+test('what is marked again during its save is saved an interval after that began', async (t) => {
+  const { behind, repository, batches, pass } = writtenBehind()
+  await behind.markDirty('a', 1)
+  const release = repository.hold()
+  await pass(1000)
+  await behind.markDirty('a', 2)
+  release()
+  await pass(999)
+  t.deepEqual(batches(), ['a=1'])
+  await pass(1)
+  t.deepEqual(batches(), ['a=1', 'a=2'])
+})
+
 test('a read that finds nothing settles its entry, one that throws fails it alone', async (t) => {
   let spoilt = true
   const read = (key: string): number | undefined => {
@@ -85,13 +98,21 @@ test('a read that finds nothing settles its entry, one that throws fails it alon
     return key === 'gone' ? undefined : 5
   }
   const { behind, batches, pass, events } = writtenBehind({ read })
+  const summaries: unknown[] = []
+  behind.on('flush', (summary) => summaries.push(summary))
   for (const key of ['gone', 'spoilt', 'here']) await behind.markDirty(key)
   await pass(1000)
   t.deepEqual(batches(), ['here=5'])
   t.deepEqual([behind.isDirty('gone'), behind.isDirty('spoilt')], [false, true])
   t.deepEqual(events, ['saveFailed spoilt'])
+  t.deepEqual(summaries, [{ saved: 1, failed: 1, batches: 1, durationMs: 0, dirty: 1 }])
+  t.is(behind.stats().totalSaveErrors, 1)
   spoilt = false
   await behind.flush()
+  t.is(summaries.length, 2)
+  await behind.markDirty('gone')
+  await behind.flush()
+  t.deepEqual([summaries.length, behind.stats().flushes], [2, 2], 'a flush that found nothing to save has done nothing')
   t.deepEqual(batches(), ['here=5', 'spoilt=5'])
 })
 
@@ -163,6 +184,39 @@ test('the breaker leaves a dead repository alone, tries it with one batch, and c
   t.is(events.filter((event) => event.startsWith('breakerOpen')).length, 1)
   t.is(repository.values.size, 7)
   t.deepEqual(repository.overlaps, [])
+})
+
+test('the try of a breaker takes what its dead repository has failed, however long that would wait', async (t) => {
+  const retry = { initialDelayMs: 60_000, maxDelayMs: 60_000 }
+  const { behind, repository, pass } = writtenBehind({ retry, breaker: { failures: 1 } })
+  repository.fail({ error: AWAY })
+  await behind.markDirty('a', 1)
+  await pass(1000)
+  t.is(behind.stats().breaker, 'open')
+  await pass(5000)
+  t.deepEqual([behind.stats().breaker, repository.values.get('a')], ['closed', 1])
+})
+
+test('a try that fails gives up for a flush only what is not being saved at that moment', async (t) => {
+  const { behind, repository, pass } = writtenBehind({ maxBatch: 1, concurrency: 2, breaker: { failures: 1 } })
+  repository.fail({ error: AWAY, keys: (key) => key === 'b', times: 1e9 })
+  const release = repository.hold()
+  await behind.markDirty('a', 1)
+  await quiet()
+  const saving = repository.running
+  // A save that began before the breaker opened goes on; those that begin from now on end at once.
+  const { saveMany } = repository
+  repository.saveMany = () => Promise.reject(AWAY)
+  await behind.markDirty('b', 1)
+  await quiet()
+  t.deepEqual([saving, behind.stats().breaker], [1, 'open'])
+  const flushed = watch(behind.flush())
+  await pass(5000)
+  t.is(flushed.settled, undefined, 'one of them is being saved')
+  release()
+  repository.saveMany = saveMany
+  await quiet()
+  t.like(flushed.settled, { kind: 'rejected', error: { code: 'SLUICE_SAVE_FAILED', keys: ['b'] } })
 })
 
 test('a repository that reports every entry as failed is dead too', async (t) => {
