@@ -23,8 +23,8 @@ export async function replacedTimes(
 ): Promise<ReplacedAt> {
   const noted = await notedTimes(backups)
   const found = new Map<number, number>()
-  for (const { name, lsn } of await backups.list()) {
-    if (found.has(lsn) || backups.damaged.has(name)) continue
+  for (const { lsn } of await backups.list()) {
+    if (found.has(lsn)) continue
     const time = noted.get(lsn) ?? (await firstWriteBehind(source, lsn))
     if (time !== undefined) found.set(lsn, time)
   }

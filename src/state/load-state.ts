@@ -125,7 +125,11 @@ async function fromSnapshot<V>(
     if (schemaVersion !== undefined && backup.schema > schemaVersion) throw newerSchema(backup.schema, schemaVersion)
     const state = new LoadedState<V>(schemaVersion, damaged)
     try {
-      if (at instanceof Date && (await readSnapshotHead(backups.place(backup.name))).time > at.getTime()) continue
+      if (at instanceof Date && (await readSnapshotHead(backups.place(backup.name))).time > at.getTime()) {
+        // Those that are newer than this one, damaged or not, are as far beyond that time.
+        damaged.length = 0
+        continue
+      }
       const hasGap = backup.lsn + 1 < source.firstLsn
       const isWhole =
         hasGap && (at instanceof Date ? await isKnownAt(backups, backup, at.getTime()) : backup.lsn === toLsn)

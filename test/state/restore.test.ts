@@ -3,7 +3,7 @@ import type { SluiceError } from '../../src/errors.js'
 import type { StateOptions, StateStore } from '../../src/state/contract.js'
 import { restoreState } from '../../src/state/open-state-store.js'
 import type { SimulatedFileSystem } from '../../src/testing/index.js'
-import { rejects, turn } from '../support/simulated-log.js'
+import { quiet, rejects, turn } from '../support/simulated-log.js'
 import { openSimulatedState, SNAPSHOTS, STATE, snapshotsOf } from '../support/simulated-state.js'
 
 const DAY_MS = 86_400_000
@@ -124,4 +124,33 @@ test('a backup that is damaged is never taken for another one', async (t) => {
   const at = new Date(days[2]?.last ?? 0)
   await rejects(t, restoreState<string>(STATE, { at, fileSystem }), { code: 'SLUICE_CORRUPT', file: names[2] ?? '' })
   t.is((await restoreState<string>(STATE, { at: new Date(days[1]?.last ?? 0), fileSystem })).get('done'), '1')
+  // What is asked for lies between two others.
+  const near = { firstLsn: days[0]?.backup ?? 0, lastLsn: days[1]?.backup ?? 0 }
+  for (const moment of [near.lastLsn - 1, new Date(days[1]?.first ?? 0)]) {
+    await rejects(t, restoreState<string>(STATE, { at: moment, fileSystem }), { code: 'SLUICE_TRIMMED', ...near })
+  }
+})
+
+test('what a checkpoint removes while it is read is read again', async (t) => {
+  const options: StateOptions = { compaction: false, log: { segmentBytes: 16 * 1024 }, backups: { keep: 2 } }
+  const { store, fileSystem } = await openSimulatedState<string>(options)
+  const lsns: number[] = []
+  const write = async (round: number): Promise<void> => {
+    for (let key = 0; key < 10; key++) await store.set(`${key}`, `${round} ${PADDING}`)
+    lsns.push((await store.checkpoint())?.lsn ?? 0)
+  }
+  await write(1)
+  await write(2)
+  const release = fileSystem.inject({ call: 'open', path: /snapshots\//, hold: true })
+  // The second snapshot serves, and it is gone before it is opened.
+  const restored = store.restore({ at: lsns[1] ?? 0 })
+  await quiet()
+  for (const name of snapshotsOf(fileSystem).slice(1)) fileSystem.removeSync(`${SNAPSHOTS}/${name}`)
+  release()
+  const state = await restored
+  t.deepEqual([state.lsn, state.get('9')], [lsns[1], `2 ${PADDING}`], 'the first one and the log make it')
+  const mend = fileSystem.inject({ call: 'open', path: /snapshots\//, error: 'EIO', once: false })
+  await rejects(t, store.restore({ at: lsns[1] ?? 0 }), { code: 'SLUICE_IO' })
+  mend()
+  await store.close()
 })

@@ -205,6 +205,65 @@ test('a disk that is full refuses a mark, which is void; marks work again once t
   )
 })
 
+test('marks on their way into the journal take room, one for each key', async (t) => {
+  const { behind, repository, events } = journalled(new SimulatedFileSystem(), { maxDirty: 2 })
+  await behind.ready()
+  const taken = [behind.markDirty('a', 1), behind.markDirty('a', 2), behind.markDirty('b', 1)]
+  t.deepEqual([behind.stats().waiting, events], [0, []])
+  taken.push(behind.markDirty('c', 1), behind.markDirty('b', 2))
+  t.deepEqual([behind.stats().waiting, events], [1, ['strained full 1000']])
+  const release = repository.hold()
+  await quiet()
+  t.deepEqual([behind.stats().dirty, behind.stats().waiting], [2, 1])
+  release()
+  await behind.flush()
+  await Promise.all(taken)
+  t.deepEqual([behind.isDirty('a'), behind.isDirty('b'), behind.dirtyValue('c')], [false, false, 1])
+  await behind.close()
+})
+
+test('a key that is dirty already takes no more room while it is marked again', async (t) => {
+  const { behind } = journalled(new SimulatedFileSystem(), { maxDirty: 2 })
+  await behind.markDirty('a', 1)
+  const again = [behind.markDirty('a', 2), behind.markDirty('b', 1)]
+  t.is(behind.stats().waiting, 0)
+  await Promise.all(again)
+  await behind.close()
+})
+
+test('a mark that came to nothing makes room, but not that of another mark of its key', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind } = journalled(fileSystem, { maxDirty: 1 })
+  await behind.ready()
+  const taken = behind.markDirty('a', 1)
+  await rejects(t, behind.markDirty('a', 'x'.repeat(17 * 2 ** 20)), { code: 'SLUICE_RECORD_TOO_LARGE' })
+  const waiting = behind.markDirty('b', 1)
+  t.is(behind.stats().waiting, 1)
+  await taken
+  await behind.flush()
+  await waiting
+  await behind.flush()
+  fileSystem.quotaBytes = 0
+  const lost = rejection(behind.markDirty('c', 'x'.repeat(100_000)))
+  const next = watch(behind.markDirty('d', 'x'.repeat(100_000)))
+  t.is(behind.stats().waiting, 1)
+  t.like(await lost, { code: 'SLUICE_DISK_FULL' })
+  await quiet()
+  t.like(next.settled, { kind: 'rejected', error: { code: 'SLUICE_DISK_FULL' } })
+  fileSystem.quotaBytes = Number.POSITIVE_INFINITY
+  await behind.close()
+})
+
+test('what was replayed is saved without waiting for an interval', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  await journalled(fileSystem).behind.markDirty('a', 1)
+  const { behind, repository } = journalled(fileSystem.crash({ keep: 'none' }))
+  await behind.ready()
+  await quiet()
+  t.deepEqual([...repository.values], [['a', 1]])
+  await behind.close()
+})
+
 test('where the journal fails marks reject, and what is dirty is saved all the same', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   const { behind, repository, events } = journalled(fileSystem)
@@ -338,7 +397,8 @@ async function left(t: ExecutionContext, fileSystem: SimulatedFileSystem): Promi
 
 test('what could not be noted as saved for want of room is noted once there is some', async (t) => {
   const fileSystem = new SimulatedFileSystem()
-  const { behind, repository, events } = journalled(fileSystem)
+  const journal = { segmentBytes: 2 ** 20, compactBytes: 2 ** 30 }
+  const { behind, repository, events } = journalled(fileSystem, { journal })
   await behind.markDirty('a', 'x'.repeat(4000))
   await quiet()
   fileSystem.quotaBytes = 0
@@ -357,6 +417,7 @@ test('what could not be noted as saved for want of room is noted once there is s
   await behind.markDirty('b', 1)
   await behind.flush()
   await quiet()
+  t.deepEqual(segmentsOf(fileSystem), [1], 'nothing of it was trimmed')
   const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
   t.deepEqual([...found.keys()], [])
 })
@@ -453,7 +514,7 @@ test('a mark that comes while its key is appended anew is the one that is replay
     const { behind, fileSystem, release } = await aboutToCompact()
     if (isDurable) await behind.markDirty('k', 'new')
     release()
-    await behind.markDirty('k', 'new')
+    if (!isDurable) await behind.markDirty('k', 'new')
     await quiet()
     const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
     t.is(found.get('k'), 'new')

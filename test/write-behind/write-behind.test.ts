@@ -79,16 +79,25 @@ test('an entry that is marked again during its save is saved again, after it', a
 })
 
 test('what is marked again during its save is saved an interval after that began', async (t) => {
-  const { behind, repository, batches, pass } = writtenBehind()
-  await behind.markDirty('a', 1)
-  const release = repository.hold()
-  await pass(1000)
+  const saved: string[] = []
+  const ends = new Map<string, () => void>()
+  const repository = {
+    saveMany: (entries: readonly { readonly key: string; readonly value: number }[]) => {
+      saved.push(entries.map(({ key, value }) => `${key}=${value}`).join(' '))
+      return new Promise<void>((resolve) => ends.set(entries[0]?.key ?? '', resolve))
+    },
+  }
+  const { behind, pass } = writtenBehind({ repository, maxBatch: 2 })
+  for (const key of ['a', 'b', 'c']) void behind.markDirty(key, 1)
+  await quiet()
+  t.deepEqual(saved, ['a=1 b=1', 'c=1'])
   await behind.markDirty('a', 2)
-  release()
+  // Also while another batch of the same flush is still being saved.
+  ends.get('a')?.()
   await pass(999)
-  t.deepEqual(batches(), ['a=1'])
+  t.is(saved.length, 2)
   await pass(1)
-  t.deepEqual(batches(), ['a=1', 'a=2'])
+  t.deepEqual(saved.slice(2), ['a=2'])
 })
 
 test('a read that finds nothing settles its entry, one that throws fails it alone', async (t) => {
@@ -137,6 +146,30 @@ test('of a batch that failed in part only what failed stays dirty, and is retrie
     { totalSaved, totalSaveErrors, consecutiveFailures },
     { totalSaved: 3, totalSaveErrors: 4, consecutiveFailures: 0 },
   )
+})
+
+test('an entry that was saved once begins with the shortest delay again', async (t) => {
+  const { behind, repository, batches, pass } = writtenBehind({ intervalMs: 10_000 })
+  repository.fail({ error: new Error('bad'), keys: (key) => key === 'a', times: 3 })
+  await behind.markDirty('a', 1)
+  await behind.markDirty('b', 1)
+  await pass(10_000)
+  await pass(300)
+  t.is(batches().length, 3, 'it has failed three times')
+  const release = repository.hold()
+  await pass(400)
+  // Marked again while it is saved, it stays dirty.
+  await behind.markDirty('a', 2)
+  repository.fail({ error: new Error('bad'), keys: (key) => key === 'a' })
+  release()
+  await quiet()
+  behind.flush().catch(() => {})
+  await quiet()
+  t.deepEqual(batches().slice(3), ['a=1', 'a=2'])
+  await pass(99)
+  t.is(batches().length, 5)
+  await pass(1)
+  t.deepEqual(batches().slice(5), ['a=2'])
 })
 
 test('a mark does not wait for what is being delayed longer', async (t) => {
@@ -283,6 +316,27 @@ test('flush says what could not be saved, after so many attempts; that stays dir
   t.is(behind.stats().dirty, 0)
 })
 
+test('flush does not name what was saved after all before it ended', async (t) => {
+  let release = (): void => {}
+  const failed: string[] = []
+  const repository = {
+    saveMany: async ([entry]: readonly { readonly key: string }[]) => {
+      if (entry?.key === 'a') await new Promise<void>((resolve) => (release = resolve))
+      else if (failed.length === 0) throw AWAY
+    },
+  }
+  const { behind, pass } = writtenBehind({ repository, maxBatch: 1, retry: { flushAttempts: 1 } })
+  behind.on('saveFailed', ({ keys }) => failed.push(...keys))
+  await behind.markDirty('a', 1)
+  await behind.markDirty('b', 1)
+  const flushed = watch(behind.flush())
+  await pass(100)
+  t.deepEqual([failed, behind.isDirty('b'), flushed.settled], [['b'], false, undefined])
+  release()
+  await quiet()
+  t.is(flushed.settled?.kind, 'resolved')
+})
+
 test('while the breaker is open flush waits for the next try, and rejects where that fails', async (t) => {
   const { behind, repository, pass, batches } = writtenBehind({ breaker: { failures: 1 } })
   const comesBack = repository.fail({ error: AWAY, times: 1e9 })
@@ -377,6 +431,38 @@ test('past maxDirty marks of further keys wait in line, and go on once there is 
   t.false(behind.stats().strained)
 })
 
+test('the strain of a full line is over once half of the room is free', async (t) => {
+  const { behind, repository, events, pass } = writtenBehind({ maxDirty: 4, intervalMs: 100 })
+  const mend = repository.fail({ error: new Error('bad'), keys: (key) => key !== 'a', times: 1e9 })
+  for (const key of ['a', 'b', 'c', 'd']) await behind.markDirty(key, 1)
+  const fifth = watch(behind.markDirty('e', 1))
+  await pass(100)
+  t.deepEqual([fifth.settled?.kind, behind.stats().dirty, behind.stats().strained], ['resolved', 4, true])
+  mend()
+  await behind.flush()
+  t.false(behind.stats().strained)
+  t.deepEqual(
+    events.filter((event) => !event.startsWith('saveFailed')),
+    ['strained full 100', 'recovered'],
+  )
+})
+
+test('one strain that is over is told once the other one is, too, and each is told once', async (t) => {
+  const { behind, repository, events, pass } = writtenBehind({ maxDirty: 1, latencyMs: 800 })
+  await behind.markDirty('a', 1)
+  void behind.markDirty('b', 1)
+  await pass(1800)
+  t.deepEqual(events, ['strained full 1000', 'strained slow 1600'])
+  await pass(2400)
+  t.deepEqual([behind.stats().dirty, behind.stats().waiting, behind.stats().flushes], [0, 0, 2])
+  t.true(behind.stats().strained, 'flushes are slow')
+  t.is(events.length, 2)
+  repository.latencyMs = 0
+  await behind.markDirty('c', 1)
+  await pass(1600)
+  t.deepEqual(events.slice(2), ['recovered'])
+})
+
 test('onFull: reject refuses at once', async (t) => {
   const { behind } = writtenBehind({ maxDirty: 1, onFull: 'reject' })
   await behind.markDirty('a', 1)
@@ -401,6 +487,13 @@ test('a flush of more than half of the interval stretches it, and it comes back 
   await pass(10)
   t.deepEqual(events, ['strained slow 1600', 'recovered'])
   t.is(behind.stats().intervalMs, 1000)
+})
+
+test('the interval is stretched to 16 times what was asked for at the most', async (t) => {
+  const { behind, pass } = writtenBehind({ latencyMs: 100_000 })
+  await behind.markDirty('a', 1)
+  await pass(101_000)
+  t.is(behind.stats().intervalMs, 16_000)
 })
 
 test('the signal of a save is aborted when its time is over; until it settles its key is not saved again', async (t) => {
