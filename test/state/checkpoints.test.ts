@@ -475,6 +475,48 @@ test('a plain file beside the store is kept in step, whole, and made anew', asyn
   await failing.store.close()
 })
 
+test('a plain file is written again for what has changed while it was written, and only then', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const leftover = 'players.json.0123456789abcdef.tmp'
+  putFiles(fileSystem, '/data', new Map([[leftover, Buffer.from('{')]]))
+  let written = rewritten(fileSystem)
+  const { store } = await openSimulatedState<number>(WITH_JSON, fileSystem)
+  t.false(fileSystem.listSync('/data').includes(leftover), 'what a crash left behind is removed')
+  await written
+  const release = fileSystem.inject({ call: 'write', path: /players\.json/, hold: true })
+  const begun = new Promise<void>((resolve) => {
+    const stop = fileSystem.onCall(({ call, path }) => {
+      if (call !== 'write' || !path.includes('players.json')) return
+      stop()
+      resolve()
+    })
+  })
+  await store.set('ada', 1)
+  await begun
+  await store.set('bob', 2)
+  const twice = new Promise<void>((resolve) => {
+    let renames = 0
+    fileSystem.onCall(({ call, to }) => {
+      if (call === 'renameSync' && to === JSON_FILE && ++renames === 2) resolve()
+    })
+  })
+  release()
+  await twice
+  await quiet()
+  t.deepEqual(JSON.parse(textOf(fileSystem, JSON_FILE)), { ada: 1, bob: 2 })
+  const calls = fileSystem.calls.length
+  await store.close()
+  t.deepEqual(
+    fileSystem.calls.slice(calls).filter(({ call, to }) => call === 'renameSync' && to === JSON_FILE),
+    [],
+    'it was current',
+  )
+  written = rewritten(fileSystem)
+  const again = await openSimulatedState<number>(WITH_JSON, fileSystem)
+  await written
+  await again.store.close()
+})
+
 test('a plain file that is there before the store becomes its first content', async (t) => {
   const content = JSON.stringify({ ada: { x: 1 }, bob: null, 7: [1, 2] }).replace('bob', '__proto__')
   const fileSystem = new SimulatedFileSystem()
@@ -511,6 +553,7 @@ test('an adoption that a crash cut short counts for nothing, also where the file
   const fileSystem = new SimulatedFileSystem()
   putFiles(fileSystem, '/data', new Map([['players.json', Buffer.from(JSON.stringify(large))]]))
   let partial = 0
+  let refused = 0
   for (let n = 1; ; n++) {
     const world = fileSystem.stateAfterCrash({ keep: 'all' })
     world.crashAfter(n)
@@ -525,7 +568,17 @@ test('an adoption that a crash cut short counts for nothing, also where the file
       () => 0,
     )
     t.true(keys === 0 || keys === 3, `${keys} keys after ${n} calls`)
+    const without = await openSimulatedState(SMALL, after).then(
+      ({ store }) => store.close(),
+      (error: unknown) => error,
+    )
     after.removeSync(JSON_FILE)
+    if (without !== undefined) {
+      refused++
+      t.like(without, { code: 'SLUICE_CORRUPT' })
+      const gone = await rejects(t, openSimulatedState(WITH_JSON, after), { code: 'SLUICE_CORRUPT' })
+      t.regex(gone.message, /gone/)
+    }
     putFiles(after, '/data', new Map([['players.json', Buffer.from('{"other":1}')]]))
     // A reader beside it sees no more than the mark tells; opening finds all that survived.
     const found: string[] = []
@@ -541,6 +594,7 @@ test('an adoption that a crash cut short counts for nothing, also where the file
     t.deepEqual(found, [wanted, wanted], `after ${n} calls`)
   }
   t.true(partial > 0, 'a part of it had been adopted')
+  t.true(refused > 0, 'nobody else may take that part for the state')
 })
 
 interface Player {
@@ -656,6 +710,44 @@ test('migrations go on where a crash has ended them', async (t) => {
     if (isDone) break
   }
   t.true(resumed > 0, 'the first one was durable before the second one began')
+})
+
+test('values of several versions are each migrated once, also where a crash comes between', async (t) => {
+  const migrations = {
+    2: (value: unknown) => {
+      if ((value as Player).level !== undefined) throw new Error('migrated to 2 twice')
+      return TO_2(value)
+    },
+    3: (value: unknown) => {
+      if ((value as Player).tags !== undefined) throw new Error('migrated to 3 twice')
+      return TO_3(value)
+    },
+  }
+  const options: StateOptions = { ...SMALL, schemaVersion: 3, migrations }
+  const before = await oldPlayers()
+  const { store } = await openSimulatedState<Player>(options, before)
+  await store.set('eve', { name: 'eve', level: 1, tags: [] })
+  await store.close()
+  // All but the oldest snapshot are damaged: what it has is old, and what the log has is not.
+  const [, ...newer] = snapshotsOf(before)
+  t.is(newer.length, 2)
+  for (const name of newer) damage(before, `${SNAPSHOTS}/${name}`)
+  for (let n = 1; ; n++) {
+    const world = before.stateAfterCrash({ keep: 'all' })
+    world.crashAfter(n)
+    await openSimulatedState<Player>(options, world).then(
+      ({ store }) => store.close().catch(() => {}),
+      () => {},
+    )
+    const isDone = world.stoppedAt === undefined
+    const { store } = await openSimulatedState<Player>(options, world.crash(isDone ? { keep: 'all' } : { seed: n }))
+    t.deepEqual(
+      contentOf(store),
+      ['ada', 'bob', 'cy', 'dan', 'eve'].map((name) => [name, { name, level: 1, tags: [] }]),
+    )
+    await store.close()
+    if (isDone) break
+  }
 })
 
 test('migrations that fail, or are missing, refuse the store and lose nothing', async (t) => {
