@@ -1,6 +1,6 @@
+import type { Log } from '../log/contract.js'
 import type { BackupName } from './backup-name.js'
 import type { Backups } from './backups.js'
-import type { StateSource } from './load-state.js'
 import { decodeStateRecord } from './state-record.js'
 import type { ReplacedAt } from './state-snapshot.js'
 
@@ -17,10 +17,7 @@ export interface BackupSpan {
  * When the states of the backups that are there were replaced by the next write. The log tells as long as it has that write;
  * what it gives up, the next checkpoint notes before: so each backup knows it of all that are older.
  */
-export async function replacedTimes(
-  source: Pick<StateSource, 'read' | 'firstLsn'>,
-  backups: Backups,
-): Promise<ReplacedAt> {
+export async function replacedTimes(source: Pick<Log, 'read' | 'firstLsn'>, backups: Backups): Promise<ReplacedAt> {
   const noted = await notedTimes(backups)
   const found = new Map<number, number>()
   for (const { lsn } of await backups.list()) {
@@ -64,10 +61,7 @@ async function notedTimes(backups: Backups): Promise<ReplacedAt> {
 }
 
 /** The time of the first record behind this one that changes a key; `undefined` where the log does not have it, or there is none yet. */
-async function firstWriteBehind(
-  source: Pick<StateSource, 'read' | 'firstLsn'>,
-  lsn: number,
-): Promise<number | undefined> {
+async function firstWriteBehind(source: Pick<Log, 'read' | 'firstLsn'>, lsn: number): Promise<number | undefined> {
   if (lsn + 1 < source.firstLsn) return undefined
   for await (const { lsn: next, timestamp, data } of source.read({ from: lsn + 1 })) {
     if (decodeStateRecord(next, data).kind !== 'checkpoint') return timestamp
