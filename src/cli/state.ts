@@ -4,40 +4,46 @@ import { text as textOf } from 'node:stream/consumers'
 import { openStateStore, type RestoredState, restoreState, type StateStore, stateHistory } from '../state/index.js'
 import type { CommandStreams } from './command.js'
 import { parseArguments, parseLsn } from './command-line.js'
-import type { ExitCode } from './exit-code.js'
+import { type ExitCode, NO_SUCH_KEY } from './exit-code.js'
 import { standardInput } from './input.js'
 import type { Output } from './output.js'
+import { changeText, checkpointText } from './state-text.js'
 import { UsageError } from './usage-error.js'
 
 export const help = `Usage: sluice state DIR get|list|history|set|delete|checkpoint …
 
-  get [--at WHEN] KEY
+  get [--at WHEN] [--json] KEY
   list [--at WHEN] [--prefix TEXT] [--json]
-  history KEY
+  history [--json] KEY
   set KEY JSON
   delete KEY
-  checkpoint
+  checkpoint [--json]
 
 Looks into the state store in DIR, and changes it. get, list and history take no lock and change nothing: another
 process may have the store open. set, delete and checkpoint need it for themselves. A folder that is not there is an
 empty store.
 
-get writes the value as JSON, and exits with 1 where there is no such key. list writes the keys in order, one a line as
-JSON strings. history writes all changes of a key that the log still has: {"lsn":1,"timestamp":…,"value":…}, without
-"value" where it was deleted. set takes its value from standard input where JSON is "-". delete exits with 1 where there
-was no such key. checkpoint writes the state into a snapshot. It gives up no older one, and nothing of the log: that is
-left to the program that owns the store, which knows how many it keeps.
+get writes the value as JSON. list writes the keys in order, one a line as JSON strings. history writes all changes of a
+key that the log still has, one a line: its LSN, its time, and the value as JSON, or that it was deleted. set takes its
+value from standard input where JSON is "-". checkpoint writes the state into a snapshot, and says which. It gives up no
+older one, and nothing of the log: that is left to the program that owns the store, which knows how many it keeps.
+
+get and delete exit with 3 where there is no such key, and with 1 where something failed.
 
 Options:
   --at WHEN      the state as it was after the record with this LSN, or at this time: 2026-01-31T12:00:00Z
   --prefix TEXT  only the keys that begin with this
-  --json         a JSON object a line: {"key":"…","value":…}
+  --json         JSON, an object a line. get, list: {"key":"…","value":…}
+                 history: {"lsn":1,"timestamp":1700000000000,"value":…}; timestamp in milliseconds since the epoch;
+                 without "value" where the key was deleted
+                 checkpoint: {"lsn":1,"file":"…","entries":1,"bytes":…,"durationMs":…}; null where nothing changed
 
 What begins with a hyphen goes behind "--": sluice state DIR set -- KEY -1
 
 Examples:
   sluice state /var/lib/app/players get ada
   sluice state /var/lib/app/players list --prefix team: --json
+  sluice state /var/lib/app/players history ada
   echo '{"score":7}' | sluice state /var/lib/app/players set ada -
 `
 
@@ -58,12 +64,12 @@ interface Action {
 }
 
 const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
-  ['get', { takes: ['KEY'], options: ['at'], run: get }],
+  ['get', { takes: ['KEY'], options: ['at', 'json'], run: get }],
   ['list', { takes: [], options: ['at', 'prefix', 'json'], run: list }],
-  ['history', { takes: ['KEY'], options: [], run: history }],
+  ['history', { takes: ['KEY'], options: ['json'], run: history }],
   ['set', { takes: ['KEY', 'JSON'], options: [], run: set }],
   ['delete', { takes: ['KEY'], options: [], run: remove }],
-  ['checkpoint', { takes: [], options: [], run: checkpoint }],
+  ['checkpoint', { takes: [], options: ['json'], run: checkpoint }],
 ])
 
 export async function run(args: readonly string[], streams: CommandStreams): Promise<ExitCode> {
@@ -93,12 +99,13 @@ export async function run(args: readonly string[], streams: CommandStreams): Pro
 async function get(
   directory: string,
   [key = '']: readonly string[],
-  { at }: Options,
+  { at, json = false }: Options,
   { output }: CommandStreams,
 ): Promise<ExitCode> {
   const value = (await stateOf(directory, at))?.get(key)
-  if (value === undefined) return 1
-  output.put(`${JSON.stringify(value)}\n`)
+  if (value === undefined) return NO_SUCH_KEY
+  if (json) putJson(output, { key, value })
+  else output.putLine(JSON.stringify(value))
   return 0
 }
 
@@ -110,7 +117,8 @@ async function list(
 ): Promise<ExitCode> {
   const state = await stateOf(directory, at)
   for (const [key, value] of state?.scan(prefix) ?? []) {
-    output.put(`${JSON.stringify(json ? { key, value } : key)}\n`)
+    if (json) putJson(output, { key, value })
+    else output.putLine(JSON.stringify(key))
     if (await isClosed(output)) break
   }
   return 0
@@ -119,12 +127,13 @@ async function list(
 async function history(
   directory: string,
   [key = '']: readonly string[],
-  _: Options,
+  { json = false }: Options,
   { output }: CommandStreams,
 ): Promise<ExitCode> {
   if (!isThere(directory)) return 0
   for await (const change of stateHistory(directory, key)) {
-    output.put(`${JSON.stringify(change)}\n`)
+    if (json) putJson(output, change)
+    else output.putLine(changeText(change))
     if (await isClosed(output)) break
   }
   return 0
@@ -143,20 +152,24 @@ async function set(directory: string, [key = '', given = '']: readonly string[])
 }
 
 async function remove(directory: string, [key = '']: readonly string[]): Promise<ExitCode> {
-  if (!isThere(directory)) return 1
-  return (await withStore(directory, (store) => store.delete(key))) ? 0 : 1
+  if (!isThere(directory)) return NO_SUCH_KEY
+  return (await withStore(directory, (store) => store.delete(key))) ? 0 : NO_SUCH_KEY
 }
 
 async function checkpoint(
   directory: string,
   _: readonly string[],
-  __: Options,
+  { json = false }: Options,
   { output }: CommandStreams,
 ): Promise<ExitCode> {
-  if (!isThere(directory)) return 0
-  const report = await withStore(directory, (store) => store.checkpoint())
-  output.put(report === undefined ? 'nothing changed since the last one\n' : `${JSON.stringify(report)}\n`)
+  const report = isThere(directory) ? await withStore(directory, (store) => store.checkpoint()) : undefined
+  if (json) putJson(output, report ?? null)
+  else output.putLine(checkpointText(report))
   return 0
+}
+
+function putJson(output: Output, value: object | null): void {
+  output.put(`${JSON.stringify(value)}\n`)
 }
 
 /** The state in a folder, in the form that it has there; `undefined` where there is none. */

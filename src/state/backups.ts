@@ -8,7 +8,7 @@ import {
 } from '../snapshot/snapshot-place.js'
 import { type BackupName, byAge, parseBackupName } from './backup-name.js'
 import { type DatedBackup, keptBackups, type Retention, recentBackups } from './retention.js'
-import { compressSnapshot, readSnapshotHead } from './state-snapshot.js'
+import { compressSnapshot, readSnapshotHead, type SnapshotHead } from './state-snapshot.js'
 
 /** The folder of a store's snapshots, in the store's own. */
 export class Backups {
@@ -37,6 +37,18 @@ export class Backups {
     return names.flatMap((name) => parseBackupName(name) ?? []).sort(byAge)
   }
 
+  /** What a backup says of itself; `undefined` where it is damaged, which is noted. Rejects with `SLUICE_UNSUPPORTED_FORMAT`, `SLUICE_IO`. */
+  async headOf({ name }: BackupName): Promise<SnapshotHead | undefined> {
+    if (this.damaged.has(name)) return undefined
+    try {
+      return await readSnapshotHead(this.place(name))
+    } catch (error) {
+      if (systemCode(error) !== 'SLUICE_CORRUPT') throw error
+      this.damaged.add(name)
+      return undefined
+    }
+  }
+
   /**
    * Removes what need not be kept, and compresses what is old. Resolves to the LSN of the oldest backup that the log is kept for;
    * `undefined` while there are fewer than that: then the log is kept from its beginning.
@@ -61,8 +73,7 @@ export class Backups {
   async #dated(): Promise<DatedBackup[]> {
     const found = new Map<string, DatedBackup>()
     for (const backup of await this.list()) {
-      if (this.damaged.has(backup.name)) continue
-      const created = await this.#createdOf(backup)
+      const created = (await this.headOf(backup))?.created
       if (created === undefined) continue
       const same = `${backup.lsn}-${backup.schema}`
       const other = found.get(same)
@@ -70,16 +81,6 @@ export class Backups {
       found.set(same, { ...backup, created })
     }
     return [...found.values()]
-  }
-
-  async #createdOf({ name }: BackupName): Promise<number | undefined> {
-    try {
-      return (await readSnapshotHead(this.place(name))).created
-    } catch (error) {
-      if (systemCode(error) !== 'SLUICE_CORRUPT') throw error
-      this.damaged.add(name)
-      return undefined
-    }
   }
 
   async #removeDamaged(beforeLsn: number): Promise<void> {

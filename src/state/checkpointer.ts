@@ -5,7 +5,7 @@ import type { CheckpointReport } from './contract.js'
 import type { Keyspace } from './keyspace.js'
 import { Pace } from './pace.js'
 import type { Retention } from './retention.js'
-import { writeStateSnapshot } from './state-snapshot.js'
+import { type ReplacedAt, writeStateSnapshot } from './state-snapshot.js'
 import type { Turns } from './turns.js'
 
 /** What the checkpoints of a store stand on. */
@@ -25,6 +25,8 @@ export interface CheckpointerParts<V> {
   readonly record: (file: string) => Promise<unknown>
   /** The time of a record. */
   readonly timeOf: (lsn: number) => Promise<number>
+  /** When the states of older checkpoints were replaced. */
+  readonly replaced: () => Promise<ReplacedAt>
   /** Gives up the log up to this LSN. */
   readonly trim: (lsn: number) => Promise<void>
   readonly listener: CheckpointListener
@@ -132,13 +134,14 @@ export class Checkpointer<V> {
   }
 
   async #write(schema: number, began: number): Promise<CheckpointReport> {
-    const { keys, backups, now, timeOf, listener } = this.#parts
+    const { keys, backups, now, timeOf, replaced, listener } = this.#parts
     const dump = keys.beginDump()
     const { lsn, entries } = dump
     const settledLength = keys.settledLength
     try {
       const { name } = backupName(lsn, schema, false)
-      const head = { lsn, schema, time: await timeOf(lsn), created: now(), entries, gzip: false }
+      const times = { time: await timeOf(lsn), created: now(), replaced: await replaced() }
+      const head = { lsn, schema, ...times, entries, gzip: false }
       const pace = new Pace(() => keys.accepts)
       const place = backups.place(name)
       const bytes = await writeStateSnapshot(place, head, dump, pace, this.#abort.signal, () => {

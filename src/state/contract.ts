@@ -32,7 +32,7 @@ export interface CompactionOptions {
    * @default 1
    */
   readonly ratio?: number
-  /** And, where anything changed, so many milliseconds after the last one: 1 to 2^31-1. @default never */
+  /** And every so many milliseconds, where anything changed: 1 to 2^31-1. @default never */
   readonly everyMs?: number
 }
 
@@ -247,8 +247,13 @@ export interface StateStore<V> extends StateReader<V>, EventEmitter<StateEvents>
    */
   checkpoint(): Promise<CheckpointReport | undefined>
   /**
-   * The state as it was right after a record, or at a time, as far back as backups and log reach. Rejects with `SLUICE_TRIMMED`
-   * beyond that.
+   * The state as it was right after a record, or at a time, as far back as backups and log reach. A time is exact: all records of that
+   * millisecond are in it, and none that came later. Of backups that are older than the log, each tells its own LSN, and the times from that of its
+   * last record to that of the next write.
+   *
+   * Rejects with `SLUICE_TRIMMED` for what lies beyond, or between two of those: `firstLsn` and `lastLsn` are the nearest backups before and behind
+   * it, where there are any, and can be restored; the message names their times too. Rejects with `SLUICE_INVALID_ARGUMENT` (an LSN ahead of the
+   * log), `SLUICE_CORRUPT`, `SLUICE_UNSUPPORTED_FORMAT`, `SLUICE_MIGRATION_FAILED`, `SLUICE_IO`, `SLUICE_CLOSED`.
    */
   restore(options: { readonly at: number | Date }): Promise<RestoredState<V>>
   /** All changes of a key that the log still has, oldest first. */

@@ -1,12 +1,13 @@
 import { SluiceError, systemCode } from '../errors.js'
 import type { Log } from '../log/contract.js'
 import type { BackupName } from './backup-name.js'
+import { type BackupSpan, isKnownAt, spansAround } from './backup-spans.js'
 import type { Backups } from './backups.js'
 import type { DamagedSnapshot } from './contract.js'
 import type { EntryContent } from './entry.js'
 import { Keyspace } from './keyspace.js'
 import { decodeStateRecord, type StateRecord } from './state-record.js'
-import { readStateSnapshot } from './state-snapshot.js'
+import { readSnapshotHead, readStateSnapshot } from './state-snapshot.js'
 
 /** What is read of a log: also a reader beside the writer has it. */
 export type StateSource = Pick<Log, 'read' | 'firstLsn' | 'durableLsn'>
@@ -89,10 +90,10 @@ export async function loadState<V>(
   const { at } = options
   const toLsn = typeof at === 'number' ? at : source.durableLsn
   const toTime = at instanceof Date ? at.getTime() : Number.POSITIVE_INFINITY
-  const state = await fromSnapshot<V>(source, backups, toLsn, toTime, options)
+  const { state, isWhole } = await fromSnapshot<V>(source, backups, toLsn, options)
   const base = state.keys.settledLsn
   let lsn = base
-  if (base < toLsn) {
+  if (!isWhole && base < toLsn) {
     for await (const { lsn: next, data, timestamp } of source.read({ from: base + 1, to: toLsn })) {
       if (timestamp > toTime) break
       state.replay(next, decodeStateRecord(next, data), data.length)
@@ -105,39 +106,51 @@ export async function loadState<V>(
   return state
 }
 
+/** What the log is to be read behind; `isWhole`: nothing, for the snapshot is the state that was asked for. */
+interface Base<V> {
+  readonly state: LoadedState<V>
+  readonly isWhole: boolean
+}
+
 async function fromSnapshot<V>(
   source: StateSource,
   backups: Backups,
   toLsn: number,
-  toTime: number,
   { schemaVersion, passNewer = false, at }: LoadOptions,
-): Promise<LoadedState<V>> {
+): Promise<Base<V>> {
   const damaged: DamagedSnapshot[] = []
   for (const backup of await backups.list()) {
     if (backup.lsn > source.durableLsn && !passNewer) throw aheadOfLog(backup, source.durableLsn)
     if (backup.lsn > toLsn) continue
     if (schemaVersion !== undefined && backup.schema > schemaVersion) throw newerSchema(backup.schema, schemaVersion)
-    // Between it and the log there is a gap, as there is with all that are older.
-    if (backup.lsn + 1 < source.firstLsn && backup.lsn !== toLsn) break
     const state = new LoadedState<V>(schemaVersion, damaged)
     try {
+      if (at instanceof Date && (await readSnapshotHead(backups.place(backup.name))).time > at.getTime()) {
+        // Those that are newer than this one, damaged or not, are as far beyond that time.
+        damaged.length = 0
+        continue
+      }
+      const hasGap = backup.lsn + 1 < source.firstLsn
+      const isWhole =
+        hasGap && (at instanceof Date ? await isKnownAt(backups, backup, at.getTime()) : backup.lsn === toLsn)
+      // Between it and the log there is a gap, as there is with all that are older.
+      if (hasGap && !isWhole) break
       const head = await readStateSnapshot(backups.place(backup.name), (key, lsn, text) => {
         state.put(key, lsn, text, backup.schema)
       })
-      if (head.time > toTime) continue
       if (head.lsn !== backup.lsn || head.schema !== backup.schema) throw misnamed(backup)
       state.keys.loaded(head.lsn)
       state.note(head.schema)
       state.snapshot = backup
-      return state
+      return { state, isWhole }
     } catch (error) {
       if (!(error instanceof SluiceError) || systemCode(error) !== 'SLUICE_CORRUPT') throw error
       damaged.push({ file: backup.name, error })
       backups.damaged.add(backup.name)
     }
   }
-  if (source.firstLsn > 1) throw outOfReach(source, damaged, at)
-  return new LoadedState<V>(schemaVersion, damaged)
+  if (source.firstLsn > 1) throw await outOfReach(source, backups, damaged, at)
+  return { state: new LoadedState<V>(schemaVersion, damaged), isWhole: false }
 }
 
 function newerSchema(found: number, schemaVersion: number): SluiceError {
@@ -156,20 +169,30 @@ function misnamed({ name }: BackupName): SluiceError {
   })
 }
 
-function outOfReach(
+async function outOfReach(
   source: StateSource,
+  backups: Backups,
   damaged: readonly DamagedSnapshot[],
   at: number | Date | undefined,
-): SluiceError {
+): Promise<SluiceError> {
   const { firstLsn } = source
   if (at !== undefined && damaged.length === 0) {
-    return new SluiceError(
-      'SLUICE_TRIMMED',
-      `neither a snapshot nor the log, which begins with LSN ${firstLsn}, reaches so far back`,
-    )
+    const { before, after } = await spansAround(backups, at)
+    const near = [before, after].flatMap((span) => (span === undefined ? [] : spanText(span)))
+    const asked = at instanceof Date ? at.toISOString() : `LSN ${at}`
+    const message = `no snapshot is the state at ${asked}, and the log begins with LSN ${firstLsn}; nearest are ${near.join(', and ')}`
+    return new SluiceError('SLUICE_TRIMMED', message, {
+      ...(before === undefined ? {} : { firstLsn: before.lsn }),
+      ...(after === undefined ? {} : { lastLsn: after.lsn }),
+    })
   }
   const [first] = damaged
   const what = first === undefined ? 'there is none' : `none is whole: ${first.error.message}`
   const message = `the log begins with LSN ${firstLsn} and needs a snapshot, but ${what}`
   return new SluiceError('SLUICE_CORRUPT', message, first === undefined ? {} : { file: first.file, cause: first.error })
+}
+
+function spanText({ lsn, from, until }: BackupSpan): string {
+  const end = until === undefined ? '' : ` until before ${new Date(until).toISOString()}`
+  return `LSN ${lsn} (from ${new Date(from).toISOString()}${end})`
 }

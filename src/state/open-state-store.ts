@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path'
-import { SluiceError, systemCode } from '../errors.js'
+import { SluiceError } from '../errors.js'
 import { absoluteFolder } from '../fs/folder-path.js'
 import { nodeFileSystem } from '../fs/node-file-system.js'
 import type { Log, LogReader } from '../log/contract.js'
@@ -9,6 +9,7 @@ import { Backups } from './backups.js'
 import type { RestoredState, RestoreOptions, StateChange, StateOptions, StateStore } from './contract.js'
 import { historyOf } from './history.js'
 import { type MigrationReport, trialOf } from './migration-trial.js'
+import { readAgain } from './read-again.js'
 import { restoreFrom } from './restore.js'
 import { startStore } from './start-store.js'
 import { checkOptionNames, resolveStateOptions } from './state-options.js'
@@ -112,10 +113,6 @@ async function* historyBeside<V>(
   }
 }
 
-/** While it is read, the process that writes may remove what is being read: then it has made something newer. */
-const ATTEMPTS_MAX = 5
-const RETRIED: readonly (string | undefined)[] = ['SLUICE_TRIMMED', 'SLUICE_IO']
-
 function beside<Result>(
   directory: string,
   { fileSystem }: Pick<StateOptions, 'fileSystem'>,
@@ -125,14 +122,10 @@ function beside<Result>(
   const backups = new Backups(fileSystem ?? nodeFileSystem, join(root, SNAPSHOT_FOLDER))
   return openReader(root, fileSystem).then(async (reader) => {
     try {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await read(reader, backups)
-        } catch (error) {
-          if (attempt === ATTEMPTS_MAX || !RETRIED.includes(systemCode(error))) throw error
-          await reader.refresh()
-        }
-      }
+      return await readAgain(
+        () => read(reader, backups),
+        () => reader.refresh(),
+      )
     } finally {
       await reader.close()
     }

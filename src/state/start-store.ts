@@ -3,6 +3,7 @@ import type { Log } from '../log/contract.js'
 import { removeLeftovers, sizeOfFile } from '../snapshot/replaced-file.js'
 import type { SnapshotPlace } from '../snapshot/snapshot-place.js'
 import { backupName, parseBackupName } from './backup-name.js'
+import { replacedTimes } from './backup-spans.js'
 import type { Backups } from './backups.js'
 import { Checkpointer } from './checkpointer.js'
 import type { StateRecovery, StateStore } from './contract.js'
@@ -54,7 +55,9 @@ export async function startStore<V>(
       backups,
       dumps,
       record: (file) => store.note(encoder.checkpoint(file)),
-      timeOf: async (lsn) => (lsn < log.firstLsn ? undefined : (await log.get(lsn))?.timestamp) ?? options.now(),
+      // Where the record is gone, the time is later than its own: nothing is said of the moments between. The log's clock, not `now`.
+      timeOf: async (lsn) => (lsn < log.firstLsn ? undefined : (await log.get(lsn))?.timestamp) ?? Date.now(),
+      replaced: () => replacedTimes(log, backups),
       trim: (lsn) => log.trim(lsn + 1),
       listener: {
         progress: (progress) => store.emit('checkpointProgress', progress),

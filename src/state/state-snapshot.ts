@@ -10,7 +10,7 @@ import type { Pace } from './pace.js'
 /*
  * A snapshot of the state is a snapshot file (docs/FORMAT.md) whose first block is a JSON object that says what it is:
  *
- *     {"state":1,"lsn":42,"schema":1,"time":1700000000000,"created":1700000000001,"entries":2,"gzip":false}
+ *     {"state":1,"lsn":42,"schema":1,"time":1700000000000,"created":1700000000001,"entries":2,"gzip":false,"replaced":[[7,1690000000000]]}
  *
  * In each other block there are, behind the length of the index in bytes, an index and the values that it speaks of, one behind the other:
  *
@@ -24,6 +24,9 @@ import type { Pace } from './pace.js'
  * text of a block apart. Where the head says gzip, each of the other blocks is compressed for itself.
  */
 
+/** By the LSN of a snapshot: the time of the first write behind it, in milliseconds since the epoch. */
+export type ReplacedAt = ReadonlyMap<number, number>
+
 /** The first block. */
 export interface SnapshotHead {
   readonly lsn: number
@@ -34,6 +37,8 @@ export interface SnapshotHead {
   readonly created: number
   readonly entries: number
   readonly gzip: boolean
+  /** Of the older snapshots that were there when it was made. */
+  readonly replaced: ReplacedAt
 }
 
 /** An entry as it was found: its value as JSON. */
@@ -132,7 +137,7 @@ async function blocksOf(place: SnapshotPlace): Promise<AsyncIterable<Buffer>> {
 }
 
 function encodeHead(head: SnapshotHead): Buffer {
-  return Buffer.from(JSON.stringify({ state: FORM, ...head }))
+  return Buffer.from(JSON.stringify({ state: FORM, ...head, replaced: [...head.replaced] }))
 }
 
 function decodeHead(place: SnapshotPlace, block: Buffer): SnapshotHead {
@@ -142,14 +147,20 @@ function decodeHead(place: SnapshotPlace, block: Buffer): SnapshotHead {
     const message = `the snapshot ${place.name} has form ${form}, written by a newer sluice`
     throw new SluiceError('SLUICE_UNSUPPORTED_FORMAT', message, { file: place.name })
   }
-  const { lsn, schema, time, created, entries, gzip: packed } = fields
+  const { lsn, schema, time, created, entries, gzip: packed, replaced } = fields
   const numbers = [lsn, schema, time, created, entries]
-  if (form !== FORM || typeof packed !== 'boolean' || !numbers.every(Number.isFinite)) {
+  if (form !== FORM || typeof packed !== 'boolean' || !numbers.every(Number.isFinite) || !isReplacedAt(replaced)) {
     throw corrupt(place, 'is no snapshot of a state')
   }
   // All of them were just found to be numbers.
   const [lsnOf, schemaOf, timeOf, createdOf, entriesOf] = numbers as [number, number, number, number, number]
-  return { lsn: lsnOf, schema: schemaOf, time: timeOf, created: createdOf, entries: entriesOf, gzip: packed }
+  const whole = { lsn: lsnOf, schema: schemaOf, time: timeOf, created: createdOf, entries: entriesOf, gzip: packed }
+  return { ...whole, replaced: new Map(replaced) }
+}
+
+function isReplacedAt(value: unknown): value is [lsn: number, time: number][] {
+  const isPair = (pair: unknown): boolean => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isFinite)
+  return Array.isArray(value) && value.every(isPair)
 }
 
 function parsedObject(block: Buffer): Record<string, unknown> {

@@ -19,6 +19,7 @@ import { historyOf } from './history.js'
 import type { JsonFile } from './json-file.js'
 import { jsonOf } from './json-text.js'
 import type { Keyspace } from './keyspace.js'
+import { readAgain } from './read-again.js'
 import { restoreFrom } from './restore.js'
 import type { ResolvedStateOptions } from './state-options.js'
 import type { RecordEncoder, WriteText } from './state-record.js'
@@ -173,7 +174,7 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
     if (typeof options !== 'object' || options === null) refuse(`options must be an object, not ${shown(options)}`)
     const { backups, options: own } = this.#parts
     const load = { at: options.at, schemaVersion: own.schemaVersion }
-    return await restoreFrom<V>(this.#log, backups, load, own.migrations)
+    return await readAgain(() => restoreFrom<V>(this.#log, backups, load, own.migrations))
   }
 
   history(key: string): AsyncIterable<StateChange<V>> {

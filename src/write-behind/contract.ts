@@ -201,7 +201,8 @@ export interface WriteBehind<V, K extends string = string> extends EventEmitter<
    * as it is then: values are not copied. However often it is marked, a key is saved once a flush.
    *
    * Resolves once the mark is taken, which without a journal is at once where there is room; with one, once it would
-   * survive a power cut. (With a journal a mark without a value is one with what `read` returns at the call.)
+   * survive a power cut. (With a journal a mark without a value is one with what `read` returns at the call; where that is
+   * `undefined`, the key's earlier marks are neither saved nor replayed.)
    *
    * Throws `SLUICE_INVALID_ARGUMENT`: a key that is no well-formed string, no value and no `read`, a value that the journal's
    * codec refuses. Rejects with `SLUICE_CLOSED`; `SLUICE_QUEUE_FULL`; `SLUICE_RECORD_TOO_LARGE` (over 16 MiB in the journal);

@@ -7,8 +7,8 @@ export interface JournalPlace {
   readonly offset: number
 }
 
-/** What a mark says: a value, or that it is to be read. */
-export type Held<V> = { readonly value: V } | undefined
+/** What a mark says: a value, or that there is none any more; or, where it says nothing, that it is to be read. */
+export type Held<V> = { readonly value: V | undefined } | undefined
 
 /** A key whose newest mark is not saved. */
 export class DirtyEntry<V, K extends string> {

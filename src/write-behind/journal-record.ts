@@ -8,23 +8,31 @@ import { SluiceError } from '../errors.js'
  *                   | 1      | 1      | n, 32 bits   | key, UTF-8 | value    |
  *                   +--------+--------+--------------+------------+----------+
  *
+ *   gone            0        1        2
+ *                   +--------+--------+------------+
+ *                   | 1      | 3      | key, UTF-8 |
+ *                   +--------+--------+------------+
+ *
  *   what was saved  0        1        2
  *                   +--------+--------+-----------------------------+
  *                   | 1      | 2      | LSNs of marks, 64 bits each |
  *                   +--------+--------+-----------------------------+
  *
- * The first byte is the version. A mark replaces those of its key before it, also where they are not named as saved.
+ * The first byte is the version. A mark replaces those of its key before it, also where they are not named as saved. `gone` is a mark
+ * without a value: there is nothing to save any more.
  */
 
 const VERSION = 1
 const MARK = 1
 const SAVED = 2
+const GONE = 3
 const HEADER_BYTES = 2
 const LENGTH_BYTES = 4
 const LSN_BYTES = 8
 
 export type JournalRecord =
   | { readonly kind: 'mark'; readonly key: string; readonly value: Buffer }
+  | { readonly kind: 'gone'; readonly key: string }
   | { readonly kind: 'saved'; readonly lsns: readonly number[] }
 
 export function markRecord(key: string, value: Uint8Array | string): Buffer {
@@ -38,6 +46,14 @@ export function markRecord(key: string, value: Uint8Array | string): Buffer {
   record.write(key, HEADER_BYTES + LENGTH_BYTES)
   if (typeof value === 'string') record.write(value, at)
   else record.set(value, at)
+  return record
+}
+
+export function goneRecord(key: string): Buffer {
+  const record = Buffer.allocUnsafe(HEADER_BYTES + Buffer.byteLength(key))
+  record.writeUInt8(VERSION, 0)
+  record.writeUInt8(GONE, 1)
+  record.write(key, HEADER_BYTES)
   return record
 }
 
@@ -65,6 +81,7 @@ export function readRecord(data: Buffer, lsn: number): JournalRecord {
       return { kind: 'mark', key, value: data.subarray(at) }
     }
   }
+  if (version === VERSION && data[1] === GONE) return { kind: 'gone', key: data.toString('utf8', HEADER_BYTES) }
   if (version === VERSION && data[1] === SAVED && (data.length - HEADER_BYTES) % LSN_BYTES === 0) {
     const lsns: number[] = []
     for (let at = HEADER_BYTES; at < data.length; at += LSN_BYTES) lsns.push(Number(data.readBigUInt64LE(at)))

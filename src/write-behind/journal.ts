@@ -1,7 +1,7 @@
 import { SluiceError } from '../errors.js'
 import type { Log } from '../log/contract.js'
 import type { DirtyEntry, JournalPlace } from './dirty-entry.js'
-import { markRecord, readRecord, savedRecord } from './journal-record.js'
+import { goneRecord, markRecord, readRecord, savedRecord } from './journal-record.js'
 
 /** Entries that a compaction appends anew at the same time. */
 const COMPACT_TOGETHER = 64
@@ -79,12 +79,14 @@ export class Journal<V, K extends string> {
           if (key !== undefined && unsaved.get(key)?.place.lsn === saved) unsaved.delete(key)
         }
       } else {
-        const { key, value } = record
+        const { key } = record
         const before = unsaved.get(key)
         if (before !== undefined) keys.delete(before.place.lsn)
         unsaved.delete(key)
-        unsaved.set(key, { key, value, place: { lsn, bytes: data.length, offset: this.#bytes } })
-        keys.set(lsn, key)
+        if (record.kind === 'mark') {
+          unsaved.set(key, { key, value: record.value, place: { lsn, bytes: data.length, offset: this.#bytes } })
+          keys.set(lsn, key)
+        }
       }
       this.#bytes += data.length
     }
@@ -92,11 +94,11 @@ export class Journal<V, K extends string> {
   }
 
   /**
-   * Appends a mark. `durable` is called once it would survive a power cut, before anything else can be trimmed. Throws and
+   * Appends a mark, without a value where there is nothing to save any more. `durable` is called once it would survive a power cut, before anything else can be trimmed. Throws and
    * rejects as `Log.append` does.
    */
-  async append(key: K, value: Uint8Array | string, durable: (place: JournalPlace) => void): Promise<void> {
-    const appended = this.#append(markRecord(key, value), durable)
+  async append(key: K, value: Uint8Array | string | undefined, durable: (place: JournalPlace) => void): Promise<void> {
+    const appended = this.#append(value === undefined ? goneRecord(key) : markRecord(key, value), durable)
     this.#underway.set(key, (this.#underway.get(key) ?? 0) + 1)
     try {
       await appended

@@ -151,17 +151,17 @@ export class RepositoryWriteBehind<V, K extends string>
     }
   }
 
-  /** What is to be saved: what was saved must never be newer than what the journal would replay over it. */
+  /** With a journal the value is read now: what was saved must never be newer than what the journal would replay over it. */
   #held(key: K, given: V | undefined): Held<V> {
+    if (given !== undefined) return { value: given }
     const { journal, read } = this.#options
-    const value = given === undefined && journal !== undefined ? read?.(key) : given
-    return value === undefined ? undefined : { value }
+    return journal === undefined ? undefined : { value: read?.(key) }
   }
 
-  /** The bytes of a mark's value, where there is a journal; `undefined` where there is nothing to journal. */
+  /** The bytes of a mark's value, where there is a journal; `undefined` where there is none to journal. */
   #encode(key: K, held: Held<V>): Uint8Array | string | undefined {
     const { journal, codec } = this.#options
-    if (journal === undefined || held === undefined) return undefined
+    if (journal === undefined || held?.value === undefined) return undefined
     try {
       return checkBytes(codec.encode(held.value))
     } catch (cause) {
@@ -200,7 +200,7 @@ export class RepositoryWriteBehind<V, K extends string>
   }
 
   #take(key: K, held: Held<V>, bytes: Uint8Array | string | undefined): Promise<void> | undefined {
-    if (this.#journal === undefined || bytes === undefined) {
+    if (this.#journal === undefined) {
       this.#flusher.mark(key, held, undefined)
       return undefined
     }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { openStateStore } from '../../src/state/index.js'
+import { type CheckpointReport, openStateStore, type StateChange } from '../../src/state/index.js'
 import { program, shell } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
@@ -12,10 +12,12 @@ test.serial('sluice state sets, gets, lists, deletes, tells the history of a key
     const result = await state(...args)
     t.deepEqual([result.exit, result.stdout.toString(), result.stderr], [exit, stdout, ''], args.join(' '))
   }
-  await writes(['get', 'ada'], '', 1)
+  await writes(['get', 'ada'], '', 3)
   await writes(['list'], '')
   await writes(['history', 'ada'], '')
-  await writes(['delete', 'ada'], '', 1)
+  await writes(['delete', 'ada'], '', 3)
+  await writes(['checkpoint'], 'nothing changed since the last one\n')
+  await writes(['checkpoint', '--json'], 'null\n')
   t.false(existsSync(directory), 'reading makes nothing')
   await writes(['set', 'ada', '{"score":7}'], '')
   await writes(['set', '__proto__', '"x"'], '')
@@ -25,22 +27,72 @@ test.serial('sluice state sets, gets, lists, deletes, tells the history of a key
   await writes(['list', '--prefix', 'a', '--json'], '{"key":"ada","value":{"score":7}}\n')
   await writes(['set', 'ada', '{"score":8}'], '')
   await writes(['delete', 'b'], '')
-  await writes(['delete', 'b'], '', 1)
-  await writes(['get', 'b'], '', 1)
+  await writes(['delete', 'b'], '', 3)
+  await writes(['get', 'b'], '', 3)
+  await writes(['get', '--json', 'b'], '', 3)
   await writes(['get', '--at', '1', 'ada'], '{"score":7}\n')
   await writes(['list', '--at', '3'], '"__proto__"\n"ada"\n"b"\n')
-  const changes = (await state('history', 'ada')).stdout.toString().trim().split('\n')
-  t.like(
-    changes.map((line) => JSON.parse(line)),
-    [
-      { lsn: 1, value: { score: 7 } },
-      { lsn: 4, value: { score: 8 } },
-    ],
-  )
-  const report = JSON.parse((await state('checkpoint')).stdout.toString())
+  await writes(['get', '--at', '1', '--json', 'ada'], '{"key":"ada","value":{"score":7}}\n')
+  const { stdout } = await state('checkpoint', '--json')
+  const report: CheckpointReport = JSON.parse(stdout.toString()) // Looked at below.
+  t.deepEqual(Object.keys(report), ['lsn', 'file', 'entries', 'bytes', 'durationMs'])
   t.is(report.entries, 2)
   t.true(existsSync(join(directory, 'snapshots', report.file)))
+  await writes(['checkpoint'], 'nothing changed since the last one\n')
+  await writes(['checkpoint', '--json'], 'null\n')
   await writes(['get', 'ada'], '{"score":8}\n')
+  await writes(['set', 'c', '1'], '')
+  const line = (await state('checkpoint')).stdout.toString()
+  t.regex(line, /^\d{16}-1\.snapshot: the state after LSN \d+, 3 keys, \d+ B, in [\d.]+ (ms|s)\n$/)
+})
+
+test.serial('sluice state tells the history of a key to people, and to programs', async (t) => {
+  const directory = join(temporaryDirectory(t), 'store')
+  const store = await openStateStore<unknown>(directory)
+  await store.set('ada', { score: 7 })
+  await store.set('bob', 1)
+  await store.set('ada', 'deleted')
+  await store.delete('ada')
+  await store.set('ada', 'a\u009b2J')
+  await store.close()
+  const history = async (...args: readonly string[]) => {
+    const { exit, stdout, stderr } = await program(['state', directory, 'history', ...args])
+    t.deepEqual([exit, stderr], [0, ''])
+    return stdout.toString()
+  }
+  const lines = (await history('--json', 'ada')).trim().split('\n')
+  const changes = lines.map((line): StateChange<unknown> => JSON.parse(line))
+  t.deepEqual(
+    changes.map(({ lsn, value }) => [lsn, value]),
+    [
+      [1, { score: 7 }],
+      [3, 'deleted'],
+      [4, undefined],
+      [5, 'a\u009b2J'],
+    ],
+  )
+  t.deepEqual(Object.keys(changes[2] ?? {}), ['lsn', 'timestamp'])
+  const texts = ['{"score":7}', '"deleted"', 'deleted', '"a\\u009b2J"']
+  const times = changes.map(({ timestamp }) => new Date(timestamp).toISOString())
+  const expected = changes.map(({ lsn }, at) => `${lsn}  ${times[at]}  ${texts[at]}\n`)
+  t.is(await history('ada'), expected.join(''))
+  t.is(await history('nobody'), '')
+  t.is(await history('--json', 'nobody'), '')
+  const shown = (await program(['state', directory, 'get', 'ada'])).stdout.toString()
+  t.is(shown, '"a\\u009b2J"\n', 'a terminal is sent no commands')
+  t.is(JSON.parse(shown), 'a\u009b2J', 'and the value is the same')
+})
+
+test.serial('sluice state tells a key that is not there from a failure', async (t) => {
+  const directory = join(temporaryDirectory(t), 'store')
+  const store = await openStateStore<number>(directory)
+  await store.set('a', 1)
+  t.is((await program(['state', directory, 'delete', 'b'])).exit, 1, 'somebody has the store')
+  await store.close()
+  t.is((await program(['state', directory, 'get', '--at', '7', 'a'])).exit, 1, 'there is no such moment')
+  t.is((await program(['state', directory, 'get', 'b'])).exit, 3)
+  t.is((await program(['state', directory, 'delete', 'b'])).exit, 3)
+  t.is((await program(['state', directory, 'get', '--colour', 'a'])).exit, 2)
 })
 
 test.serial(
@@ -112,7 +164,10 @@ test.serial('sluice state refuses what makes no sense, and works in a pipe', asy
     [[directory, 'set', 'a'], /JSON is missing/],
     [[directory, 'get', 'a', 'b'], /"b" behind get is too much/],
     [[directory, 'set', 'a', '{'], /no JSON/],
-    [[directory, 'get', '--json', 'a'], /get has no option --json/],
+    [[directory, 'set', '--json', 'a', '1'], /set has no option --json/],
+    [[directory, 'delete', '--json', 'a'], /delete has no option --json/],
+    [[directory, 'history', '--at', '1', 'a'], /history has no option --at/],
+    [[directory, 'checkpoint', '--prefix', 'a'], /checkpoint has no option --prefix/],
     [[directory, 'get', '--at', 'noon', 'a'], /"noon"/],
     [[directory, 'get', '--at', '0', 'a'], /--at must be an LSN/],
   ]

@@ -2,6 +2,7 @@ import test from 'ava'
 import type { CheckpointReport, StateOptions } from '../../src/state/contract.js'
 import { openStateStore, restoreState, tryMigrations } from '../../src/state/open-state-store.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
+import { bytesOf } from '../support/simulated-files.js'
 import { putFiles, quiet, rejection, rejects, turn } from '../support/simulated-log.js'
 import {
   contentOf,
@@ -188,6 +189,30 @@ test('a checkpoint that fails costs nothing but itself', async (t) => {
   await again.store.close()
 })
 
+test('a snapshot of which nobody knows whether its name stays is removed', async (t) => {
+  const { store, fileSystem } = await openBegunState(1, SMALL)
+  fileSystem.inject({ call: 'syncDirectorySync', path: /snapshots$/, error: 'EIO' })
+  await rejects(t, store.checkpoint(), { code: 'SLUICE_IO' })
+  t.deepEqual(snapshotsOf(fileSystem), [])
+  t.is((await store.checkpoint())?.entries, 1)
+  await store.close()
+})
+
+test('a checkpoint that closing cuts short is no failure', async (t) => {
+  const { store, fileSystem } = await openSimulatedState<string>({ compaction: { logBytes: 1024, ratio: 0 } })
+  const failures: Error[] = []
+  store.on('checkpointFailed', (error) => failures.push(error))
+  const release = fileSystem.inject({ call: 'write', path: SNAPSHOT, hold: true })
+  await store.set('a', PADDING)
+  await quiet()
+  const asked = rejects(t, store.checkpoint(), { code: 'SLUICE_CLOSED' })
+  const closed = store.close()
+  release()
+  await closed
+  await asked
+  t.deepEqual([failures, snapshotsOf(fileSystem)], [[], []])
+})
+
 test('a damaged snapshot is passed over for the one before, and that is said', async (t) => {
   const fileSystem = await checkpointed(4)
   const names = snapshotsOf(fileSystem)
@@ -233,6 +258,52 @@ test('a damaged snapshot is passed over for the one before, and that is said', a
   )
 })
 
+test('a damaged snapshot counts for nothing where it is decided what is kept', async (t) => {
+  const options: StateOptions = { ...SMALL, backups: { keep: 2 } }
+  const fileSystem = await checkpointed(3, options)
+  const [second = '', third = ''] = snapshotsOf(fileSystem)
+  // Its head is whole: only reading all of it tells.
+  damage(fileSystem, `${SNAPSHOTS}/${third}`)
+  const { store } = await openSimulatedState<string>(options, fileSystem)
+  t.is(store.recovery.snapshot, second)
+  await store.set('more', PADDING)
+  const fourth = (await store.checkpoint())?.file ?? ''
+  t.deepEqual(snapshotsOf(fileSystem), [second, third, fourth], 'there are two that are whole')
+  await store.set('more', '')
+  const fifth = (await store.checkpoint())?.file ?? ''
+  t.deepEqual(snapshotsOf(fileSystem), [fourth, fifth])
+  await store.close()
+
+  // One that is not read when the store is opened: what it says of itself is damaged.
+  fileSystem.truncateSync(fileSystem.openSync(`${SNAPSHOTS}/${fourth}`, 'write'), 40)
+  const again = await openSimulatedState<string>(options, fileSystem)
+  t.deepEqual(again.store.recovery.damaged, [])
+  await again.store.set('more', PADDING)
+  const sixth = (await again.store.checkpoint())?.file ?? ''
+  t.deepEqual(snapshotsOf(fileSystem), [fifth, sixth])
+  await again.store.close()
+})
+
+test('old backups are compressed, and nothing of them is left twice, but the newest is not', async (t) => {
+  let now = 0
+  const options: StateOptions = { ...SMALL, backups: { gzipAfterMs: 0 }, now: () => ++now }
+  const { store, fileSystem } = await openSimulatedState<string>(options)
+  await store.set('a', PADDING)
+  const first = (await store.checkpoint())?.file ?? ''
+  t.deepEqual(snapshotsOf(fileSystem), [first])
+  const plain = bytesOf(fileSystem, `${SNAPSHOTS}/${first}`)
+  await store.set('a', '')
+  const second = (await store.checkpoint())?.file ?? ''
+  const packed = first.replace('.snapshot', '.gzip.snapshot')
+  t.deepEqual(snapshotsOf(fileSystem), [packed, second])
+  // What a crash between the two steps leaves.
+  putFiles(fileSystem, SNAPSHOTS, new Map([[first, plain]]))
+  await store.set('a', PADDING)
+  const third = (await store.checkpoint())?.file ?? ''
+  t.deepEqual(snapshotsOf(fileSystem), [packed, second.replace('.snapshot', '.gzip.snapshot'), third])
+  await store.close()
+})
+
 test('where all of the log is there, it alone makes the state', async (t) => {
   const fileSystem = await checkpointed(2)
   for (const name of snapshotsOf(fileSystem)) damage(fileSystem, `${SNAPSHOTS}/${name}`)
@@ -243,12 +314,39 @@ test('where all of the log is there, it alone makes the state', async (t) => {
   await store.close()
 })
 
+test('a snapshot under the name of another one is damaged', async (t) => {
+  const fileSystem = await checkpointed(3)
+  const newest = snapshotsOf(fileSystem).at(-1) ?? ''
+  const wrong = newest.replace(/^\d+/, (lsn) => `${Number(lsn) + 1}`.padStart(16, '0'))
+  fileSystem.renameSync(`${SNAPSHOTS}/${newest}`, `${SNAPSHOTS}/${wrong}`)
+  const { store } = await openSimulatedState<string>(SMALL, fileSystem)
+  t.deepEqual(
+    store.recovery.damaged.map(({ file }) => file),
+    [wrong],
+  )
+  t.deepEqual([store.get('last'), store.size, store.get('0')?.slice(0, 2)], ['behind', 11, '3 '])
+  await store.close()
+})
+
 test('a snapshot that is ahead of the log is refused', async (t) => {
   const fileSystem = await checkpointed(1)
   const other = new SimulatedFileSystem()
   const [name = ''] = snapshotsOf(fileSystem)
   putFiles(other, SNAPSHOTS, new Map([[name, Buffer.from(textOf(fileSystem, `${SNAPSHOTS}/${name}`), 'latin1')]]))
   await rejects(t, openSimulatedState(SMALL, other), { code: 'SLUICE_CORRUPT', file: name })
+})
+
+test('beside a process that writes, a snapshot may be ahead of what was read of its log', async (t) => {
+  const { store, fileSystem } = await openSimulatedState<number>(SMALL)
+  await store.set('a', 1)
+  await quiet()
+  const before = fileSystem.stateAfterCrash({ keep: 'all' })
+  await store.set('a', 2)
+  const name = (await store.checkpoint())?.file ?? ''
+  await store.close()
+  putFiles(before, SNAPSHOTS, new Map([[name, bytesOf(fileSystem, `${SNAPSHOTS}/${name}`)]]))
+  t.is((await restoreState<number>(STATE, { fileSystem: before })).get('a'), 1)
+  await rejects(t, openSimulatedState(SMALL, before), { code: 'SLUICE_CORRUPT', file: name })
 })
 
 test('backups are kept by number and by time, and the old ones compressed', async (t) => {
@@ -377,6 +475,48 @@ test('a plain file beside the store is kept in step, whole, and made anew', asyn
   await failing.store.close()
 })
 
+test('a plain file is written again for what has changed while it was written, and only then', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const leftover = 'players.json.0123456789abcdef.tmp'
+  putFiles(fileSystem, '/data', new Map([[leftover, Buffer.from('{')]]))
+  let written = rewritten(fileSystem)
+  const { store } = await openSimulatedState<number>(WITH_JSON, fileSystem)
+  t.false(fileSystem.listSync('/data').includes(leftover), 'what a crash left behind is removed')
+  await written
+  const release = fileSystem.inject({ call: 'write', path: /players\.json/, hold: true })
+  const begun = new Promise<void>((resolve) => {
+    const stop = fileSystem.onCall(({ call, path }) => {
+      if (call !== 'write' || !path.includes('players.json')) return
+      stop()
+      resolve()
+    })
+  })
+  await store.set('ada', 1)
+  await begun
+  await store.set('bob', 2)
+  const twice = new Promise<void>((resolve) => {
+    let renames = 0
+    fileSystem.onCall(({ call, to }) => {
+      if (call === 'renameSync' && to === JSON_FILE && ++renames === 2) resolve()
+    })
+  })
+  release()
+  await twice
+  await quiet()
+  t.deepEqual(JSON.parse(textOf(fileSystem, JSON_FILE)), { ada: 1, bob: 2 })
+  const calls = fileSystem.calls.length
+  await store.close()
+  t.deepEqual(
+    fileSystem.calls.slice(calls).filter(({ call, to }) => call === 'renameSync' && to === JSON_FILE),
+    [],
+    'it was current',
+  )
+  written = rewritten(fileSystem)
+  const again = await openSimulatedState<number>(WITH_JSON, fileSystem)
+  await written
+  await again.store.close()
+})
+
 test('a plain file that is there before the store becomes its first content', async (t) => {
   const content = JSON.stringify({ ada: { x: 1 }, bob: null, 7: [1, 2] }).replace('bob', '__proto__')
   const fileSystem = new SimulatedFileSystem()
@@ -406,6 +546,55 @@ test('a plain file that is there before the store becomes its first content', as
     await rejects(t, openSimulatedState(WITH_JSON, other), { code: 'SLUICE_CORRUPT', file: 'players.json' })
     t.is(textOf(other, JSON_FILE), bad, 'it is let be')
   }
+})
+
+test('an adoption that a crash cut short counts for nothing, also where the file is another one then', async (t) => {
+  const large = { a: 'a'.repeat(200_000), b: 'b'.repeat(200_000), c: 'c'.repeat(200_000) }
+  const fileSystem = new SimulatedFileSystem()
+  putFiles(fileSystem, '/data', new Map([['players.json', Buffer.from(JSON.stringify(large))]]))
+  let partial = 0
+  let refused = 0
+  for (let n = 1; ; n++) {
+    const world = fileSystem.stateAfterCrash({ keep: 'all' })
+    world.crashAfter(n)
+    await openSimulatedState<unknown>(WITH_JSON, world).then(
+      ({ store }) => store.close().catch(() => {}),
+      () => {},
+    )
+    if (world.stoppedAt === undefined) break
+    const after = world.crash({ keep: 'all' })
+    const keys = await restoreState(STATE, { fileSystem: after }).then(
+      ({ size }) => size,
+      () => 0,
+    )
+    t.true(keys === 0 || keys === 3, `${keys} keys after ${n} calls`)
+    const without = await openSimulatedState(SMALL, after).then(
+      ({ store }) => store.close(),
+      (error: unknown) => error,
+    )
+    after.removeSync(JSON_FILE)
+    if (without !== undefined) {
+      refused++
+      t.like(without, { code: 'SLUICE_CORRUPT' })
+      const gone = await rejects(t, openSimulatedState(WITH_JSON, after), { code: 'SLUICE_CORRUPT' })
+      t.regex(gone.message, /gone/)
+    }
+    putFiles(after, '/data', new Map([['players.json', Buffer.from('{"other":1}')]]))
+    // A reader beside it sees no more than the mark tells; opening finds all that survived.
+    const found: string[] = []
+    for (let openings = 0; openings < 2; openings++) {
+      const { store } = await openSimulatedState<unknown>(WITH_JSON, after)
+      found.push([...store.keys()].sort().join())
+      let changes = 0
+      for await (const { lsn } of store.history('a')) changes += lsn
+      if (found[0] === 'other' && changes > 0) partial++
+      await store.close()
+    }
+    const wanted = keys === 3 || found[0] !== 'other' ? 'a,b,c' : 'other'
+    t.deepEqual(found, [wanted, wanted], `after ${n} calls`)
+  }
+  t.true(partial > 0, 'a part of it had been adopted')
+  t.true(refused > 0, 'nobody else may take that part for the state')
 })
 
 interface Player {
@@ -521,6 +710,44 @@ test('migrations go on where a crash has ended them', async (t) => {
     if (isDone) break
   }
   t.true(resumed > 0, 'the first one was durable before the second one began')
+})
+
+test('values of several versions are each migrated once, also where a crash comes between', async (t) => {
+  const migrations = {
+    2: (value: unknown) => {
+      if ((value as Player).level !== undefined) throw new Error('migrated to 2 twice')
+      return TO_2(value)
+    },
+    3: (value: unknown) => {
+      if ((value as Player).tags !== undefined) throw new Error('migrated to 3 twice')
+      return TO_3(value)
+    },
+  }
+  const options: StateOptions = { ...SMALL, schemaVersion: 3, migrations }
+  const before = await oldPlayers()
+  const { store } = await openSimulatedState<Player>(options, before)
+  await store.set('eve', { name: 'eve', level: 1, tags: [] })
+  await store.close()
+  // All but the oldest snapshot are damaged: what it has is old, and what the log has is not.
+  const [, ...newer] = snapshotsOf(before)
+  t.is(newer.length, 2)
+  for (const name of newer) damage(before, `${SNAPSHOTS}/${name}`)
+  for (let n = 1; ; n++) {
+    const world = before.stateAfterCrash({ keep: 'all' })
+    world.crashAfter(n)
+    await openSimulatedState<Player>(options, world).then(
+      ({ store }) => store.close().catch(() => {}),
+      () => {},
+    )
+    const isDone = world.stoppedAt === undefined
+    const { store } = await openSimulatedState<Player>(options, world.crash(isDone ? { keep: 'all' } : { seed: n }))
+    t.deepEqual(
+      contentOf(store),
+      ['ada', 'bob', 'cy', 'dan', 'eve'].map((name) => [name, { name, level: 1, tags: [] }]),
+    )
+    await store.close()
+    if (isDone) break
+  }
 })
 
 test('migrations that fail, or are missing, refuse the store and lose nothing', async (t) => {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { openStateStore } from '../../src/state/open-state-store.js'
 import { FixtureProcess } from '../support/fixture-process.js'
 import { random } from '../support/random.js'
-import { stateAfter } from '../support/state/numbered-writes.js'
+import { COUNTED_IN_TURN, stateAfter } from '../support/state/numbered-writes.js'
 import { lives, StateLives } from '../support/state/state-life.js'
 import { shownState } from '../support/state/state-model.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
@@ -13,7 +13,7 @@ test.before((t) => t.log(`seed ${seed} (set SLUICE_SEED to repeat it)`))
 
 /** `npm run test:state` asks for more. */
 const RUNS = Number(process.env['SLUICE_STATE_RUNS'] ?? 25)
-const KILLS = Number(process.env['SLUICE_STATE_KILLS'] ?? 3)
+const KILLS = Number(process.env['SLUICE_STATE_KILLS'] ?? 5)
 
 test('after a crash at any call the state is that of a prefix that holds every acknowledged write', async (t) => {
   const seen = { stopped: 0, checkpoints: 0, compressed: 0, migrated: 0, trimmed: 0 }
@@ -41,8 +41,9 @@ test('after a crash at any call the state is that of a prefix that holds every a
 test('a process killed at any moment, again and again, leaves the state of a prefix with all that it acknowledged', async (t) => {
   const numbers = random(seed)
   const directory = `${temporaryDirectory(t)}/numbers`
-  const seen = { acknowledged: 0, checkpoints: 0, beyond: 0 }
+  const seen = { acknowledged: 0, checkpoints: 0, beyond: 0, counted: 0 }
   let last = 0
+  let counts = 0
   for (let kill = 0; kill < KILLS; kill++) {
     const writer = new FixtureProcess(t, 'state-writer', [directory, String(last + 1)])
     await writer.until('ready')
@@ -56,7 +57,16 @@ test('a process killed at any moment, again and again, leaves the state of a pre
     seen.checkpoints += lines.filter((line) => line.startsWith('checkpoint ')).length
 
     const store = await openStateStore<number>(directory, { compaction: false })
-    const found = shownState(new Map(store))
+    const state = new Map(store)
+    const counted = lines.filter((line) => line.startsWith('counted ')).map((line) => Number(line.slice(8)))
+    t.is(new Set(counted).size, counted.length, 'no count was lost to another one')
+    const acknowledgedCounts = Math.max(counts, ...counted)
+    counts = state.get(COUNTED_IN_TURN) ?? 0
+    // One at a time is under way.
+    t.true(counts >= acknowledgedCounts && counts <= acknowledgedCounts + 1, `${acknowledgedCounts}, then ${counts}`)
+    seen.counted += counted.length
+    state.delete(COUNTED_IN_TURN)
+    const found = shownState(state)
     t.deepEqual([store.recovery.damaged, store.recovery.missing], [[], []])
     await store.close()
     last = acknowledged
@@ -66,5 +76,5 @@ test('a process killed at any moment, again and again, leaves the state of a pre
     seen.beyond += last - acknowledged
   }
   t.log(seen)
-  t.true(seen.acknowledged > 0 && seen.checkpoints > 0, 'there was something to lose')
+  t.true(seen.acknowledged > 0 && seen.checkpoints > 0 && seen.counted > 0, 'there was something to lose')
 })

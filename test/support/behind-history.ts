@@ -6,6 +6,8 @@ import { createWriteBehind } from '../../src/write-behind/create-write-behind.js
 export type Step =
   | { readonly kind: 'mark'; readonly key: number; readonly large: boolean }
   | { readonly kind: 'mark-unread'; readonly key: number }
+  /** A mark of what is gone: there is nothing to save any more. */
+  | { readonly kind: 'mark-gone'; readonly key: number }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'turns'; readonly turns: number }
   /** The next saves fail: all of it, or some keys; what fails may be saved all the same. */
@@ -43,12 +45,15 @@ const LARGE = 'x'.repeat(9000)
 /** A repository that outlives the processes that use it; of each process it takes saves only while that lives. */
 class LastingRepository extends MemoryRepository<Value> {
   readonly #shared: Map<string, number>
+  /** By key: what was marked before this must not be saved by this process. */
+  readonly #gone: ReadonlyMap<string, number>
   readonly #underway = new Set<readonly Entry<Value>[]>()
   #isDead = false
 
-  constructor(shared: Map<string, number>, clock: ManualClock) {
+  constructor(shared: Map<string, number>, gone: ReadonlyMap<string, number>, clock: ManualClock) {
     super({ clock })
     this.#shared = shared
+    this.#gone = new Map(gone)
   }
 
   override async saveMany(entries: readonly Entry<Value>[]): Promise<SaveReport> {
@@ -73,6 +78,7 @@ class LastingRepository extends MemoryRepository<Value> {
   #note(key: string, n: number): void {
     const had = this.#shared.get(key) ?? 0
     if (n < had) throw new Error(`${key} goes back from ${had} to ${n}`)
+    if (n < (this.#gone.get(key) ?? 0)) throw new Error(`${key} comes back as ${n}, though it was gone`)
     this.#shared.set(key, n)
   }
 }
@@ -84,6 +90,9 @@ export class BehindHistory {
   /** The newest value of each key whose mark was acknowledged. */
   readonly #acknowledged = new Map<string, number>()
   readonly #marked = new Map<string, number>()
+  /** The newest mark of each key with nothing to save; and of those, the newest that was acknowledged. */
+  readonly #gone = new Map<string, number>()
+  readonly #acknowledgedGone = new Map<string, number>()
   readonly #live = new Map<string, Value>()
   #fileSystem: SimulatedFileSystem
   #n = 0
@@ -99,14 +108,15 @@ export class BehindHistory {
     await this.#liveOnce({ steps: [], crashAt: 0, end: 'close', lateSaves: false }, this.#options.seed)
     for (const [key, n] of this.#acknowledged) {
       const saved = this.#saved.get(key) ?? 0
-      if (saved < n) throw new Error(`${key} is ${saved}, though ${n} was acknowledged`)
+      if (saved < n && n > (this.#gone.get(key) ?? 0))
+        throw new Error(`${key} is ${saved}, though ${n} was acknowledged`)
     }
     for (const [key, n] of this.#saved) if (n > (this.#marked.get(key) ?? 0)) throw new Error(`${key} was never ${n}`)
   }
 
   async #liveOnce(life: Life, seed: number): Promise<void> {
     const clock = new ManualClock()
-    const repository = new LastingRepository(this.#saved, clock)
+    const repository = new LastingRepository(this.#saved, this.#acknowledgedGone, clock)
     const fileSystem = this.#fileSystem
     if (life.crashAt > 0 && this.#options.journal) fileSystem.crashAfter(life.crashAt)
     const behind = this.#create(repository, clock, fileSystem)
@@ -160,6 +170,17 @@ export class BehindHistory {
         const marked = step.kind === 'mark' ? behind.markDirty(key, value) : behind.markDirty(key)
         marked.then(
           () => this.#acknowledged.set(key, Math.max(this.#acknowledged.get(key) ?? 0, value.n)),
+          () => {},
+        )
+        break
+      }
+      case 'mark-gone': {
+        const key = `k${step.key}`
+        const n = ++this.#n
+        this.#live.delete(key)
+        this.#gone.set(key, n)
+        behind.markDirty(key).then(
+          () => this.#acknowledgedGone.set(key, n),
           () => {},
         )
         break

@@ -6,6 +6,7 @@ import { random } from '../support/random.js'
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('mark' as const), key: fc.nat(5), large: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('mark-unread' as const), key: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('mark-gone' as const), key: fc.nat(5) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(60) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('turns' as const), turns: fc.nat(8) }) },
   {

@@ -102,6 +102,145 @@ test('a load that a set overtakes is worthless, also when that value was saved a
   t.is(await read, 2)
 })
 
+/** A hybrid whose loads end when a test says so. */
+function withHeldLoads(options: Partial<HybridOptions<number>> = {}) {
+  const made = hybrid(options)
+  const loads: ((value: number | undefined) => void)[] = []
+  made.repository.load = () => new Promise((resolve) => loads.push(resolve))
+  return { ...made, loads }
+}
+
+test('what a load found before a set is never read after it', async (t) => {
+  const { live, loads } = withHeldLoads({ maxLive: 1 })
+  const read = live.get('a')
+  await quiet()
+  await live.set('a', 2)
+  await live.flush()
+  await live.set('b', 1)
+  await live.flush()
+  t.is(live.peek('a'), undefined, 'it is evicted')
+  loads[0]?.(1)
+  await quiet()
+  t.is(live.peek('a'), undefined, 'what was loaded is worthless')
+  loads[1]?.(2)
+  t.is(await read, 2)
+  await live.close()
+})
+
+test('what a load found before a mark past the hybrid is never read after it', async (t) => {
+  const { live, loads, repository } = withHeldLoads()
+  const read = live.get('a')
+  await quiet()
+  await live.writeBehind.markDirty('a', 2)
+  loads[0]?.(1)
+  t.is(await read, 2)
+  t.is(live.peek('a'), 2)
+  await live.close()
+  t.is(repository.values.get('a'), 2)
+})
+
+test('dirty values count against the bound: clean ones make room for them', async (t) => {
+  const { live } = hybrid({ maxLive: 3 })
+  for (const key of ['a', 'b']) await live.set(key, 1)
+  await live.flush()
+  for (const key of ['c', 'd', 'e']) await live.set(key, 1)
+  t.like(live.stats(), { live: 3, dirty: 3, evicted: 2 })
+  await live.close()
+})
+
+test('a value that is being archived stays in memory, also when it is set again and saved', async (t) => {
+  const { live, archive } = hybrid({ maxLive: 1 })
+  await live.set('a', 1)
+  await live.flush()
+  const release = archive.hold()
+  const finished = live.finish('a')
+  await quiet()
+  await live.set('b', 1)
+  await live.flush()
+  t.is(live.peek('a'), 1)
+  await live.set('a', 2)
+  await live.flush()
+  await live.set('c', 1)
+  await live.flush()
+  t.is(live.peek('a'), 2)
+  release()
+  t.true(await finished)
+  await live.set('d', 1)
+  await live.flush()
+  t.deepEqual([live.peek('a'), live.stats().live], [undefined, 1], 'then it is clean, as any other')
+  await live.close()
+})
+
+test('a value that was set again while it was archived is not evicted before it is saved', async (t) => {
+  const { live, archive } = hybrid({ maxLive: 1 })
+  await live.set('a', 1)
+  await live.flush()
+  const release = archive.hold()
+  const finished = live.finish('a')
+  await quiet()
+  await live.set('a', 2)
+  release()
+  await finished
+  await live.set('b', 1)
+  t.like(live.stats(), { live: 2, dirty: 2, evicted: 0 })
+  await live.close()
+})
+
+test('a value that could not be archived may be evicted as any other', async (t) => {
+  const { live, archive } = hybrid({ maxLive: 1, writeBehind: { retry: { flushAttempts: 1 } } })
+  await live.set('a', 1)
+  archive.fail({ error: new Error('archive away') })
+  await rejects(t, live.finish('a'), { code: 'SLUICE_SAVE_FAILED' })
+  await live.set('b', 1)
+  await live.flush()
+  t.deepEqual([live.peek('a'), live.stats().live], [undefined, 1])
+  await live.close()
+})
+
+test('a value that is set while it is saved, in order to be finished, is archived as it is then', async (t) => {
+  const { live, repository, archive } = hybrid()
+  await live.set('a', 1)
+  const release = repository.hold()
+  const finished = [live.finish('a'), live.finish('a')]
+  await quiet()
+  await live.set('a', 2)
+  release()
+  t.deepEqual(await Promise.all(finished), [true, true])
+  t.deepEqual([repository.values.get('a'), archive.values.get('a')], [2, 2])
+  t.is(live.peek('a'), undefined)
+  t.deepEqual([live.stats().archived, archive.batches.length], [1, 1], 'both calls finished it once')
+  await live.close()
+})
+
+test('closing finishes what is being finished, and leaves nothing behind', async (t) => {
+  const { live, loads, archive, clock } = withHeldLoads({ writeBehind: { retry: { flushAttempts: 1 } } })
+  const finished = live.finish('a')
+  await quiet()
+  const closed = live.close()
+  await quiet()
+  loads[0]?.(1)
+  t.true(await finished)
+  t.is(archive.values.get('a'), 1)
+  await closed
+  t.is(clock.timers, 0)
+  const dead = hybrid({ writeBehind: { retry: { flushAttempts: 1 } } })
+  dead.archive.fail({ error: new Error('archive away'), times: 1e9 })
+  await dead.live.set('a', 1)
+  await rejects(t, dead.live.finish('a'), { code: 'SLUICE_SAVE_FAILED' })
+  await dead.live.close()
+  t.is(dead.clock.timers, 0, 'the archive is not tried any more')
+})
+
+test('with a journal values are finished as well: the archive needs none', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { live, archive } = hybrid({ writeBehind: { journal: { directory: DIRECTORY, fileSystem } } })
+  await live.set('a', 1)
+  t.true(await live.finish('a'))
+  t.is(archive.values.get('a'), 1)
+  await live.close()
+  t.deepEqual(fileSystem.openPaths, [])
+})
+
 test('a value that is finished is saved, archived and evicted', async (t) => {
   const { live, repository, archive } = hybrid()
   await live.set('a', 1)

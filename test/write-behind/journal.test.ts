@@ -89,6 +89,35 @@ test('a mark without a value journals what is read then, and saves the same', as
   t.deepEqual(await replayed(t, crashed), [['a', 1]])
 })
 
+test('a mark that finds nothing to read is journalled too: what was marked before is neither saved nor replayed', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const live = new Map<string, number>([
+    ['a', 1],
+    ['b', 1],
+  ])
+  const { behind, repository } = journalled<number>(fileSystem, { read: (key) => live.get(key) })
+  await Promise.all([behind.markDirty('a'), behind.markDirty('b')])
+  // Two marks of a key on their way into the journal: the newest counts.
+  live.set('a', 2)
+  const marks = [behind.markDirty('a')]
+  live.delete('a')
+  marks.push(behind.markDirty('a'))
+  t.is(behind.dirtyValue('a'), 1)
+  await Promise.all(marks)
+  t.is(behind.dirtyValue('a'), undefined)
+  t.deepEqual(await replayed(t, fileSystem.stateAfterCrash({ keep: 'none' })), [['b', 1]])
+  // It is there again, but nobody has marked it: a crash would not bring this value back.
+  live.set('a', 3)
+  await behind.flush()
+  t.deepEqual([...repository.values], [['b', 1]])
+  t.false(behind.isDirty('a'))
+  await quiet()
+  t.deepEqual(await replayed(t, fileSystem.stateAfterCrash({ keep: 'none' })), [])
+  await behind.markDirty('a')
+  const after = fileSystem.crash({ keep: 'none' })
+  t.deepEqual(await replayed(t, after), [['a', 3]])
+})
+
 test('values that JSON does not have are refused at once', async (t) => {
   const { behind } = journalled(new SimulatedFileSystem())
   const circular: { self?: unknown } = {}
@@ -176,6 +205,65 @@ test('a disk that is full refuses a mark, which is void; marks work again once t
   )
 })
 
+test('marks on their way into the journal take room, one for each key', async (t) => {
+  const { behind, repository, events } = journalled(new SimulatedFileSystem(), { maxDirty: 2 })
+  await behind.ready()
+  const taken = [behind.markDirty('a', 1), behind.markDirty('a', 2), behind.markDirty('b', 1)]
+  t.deepEqual([behind.stats().waiting, events], [0, []])
+  taken.push(behind.markDirty('c', 1), behind.markDirty('b', 2))
+  t.deepEqual([behind.stats().waiting, events], [1, ['strained full 1000']])
+  const release = repository.hold()
+  await quiet()
+  t.deepEqual([behind.stats().dirty, behind.stats().waiting], [2, 1])
+  release()
+  await behind.flush()
+  await Promise.all(taken)
+  t.deepEqual([behind.isDirty('a'), behind.isDirty('b'), behind.dirtyValue('c')], [false, false, 1])
+  await behind.close()
+})
+
+test('a key that is dirty already takes no more room while it is marked again', async (t) => {
+  const { behind } = journalled(new SimulatedFileSystem(), { maxDirty: 2 })
+  await behind.markDirty('a', 1)
+  const again = [behind.markDirty('a', 2), behind.markDirty('b', 1)]
+  t.is(behind.stats().waiting, 0)
+  await Promise.all(again)
+  await behind.close()
+})
+
+test('a mark that came to nothing makes room, but not that of another mark of its key', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind } = journalled(fileSystem, { maxDirty: 1 })
+  await behind.ready()
+  const taken = behind.markDirty('a', 1)
+  await rejects(t, behind.markDirty('a', 'x'.repeat(17 * 2 ** 20)), { code: 'SLUICE_RECORD_TOO_LARGE' })
+  const waiting = behind.markDirty('b', 1)
+  t.is(behind.stats().waiting, 1)
+  await taken
+  await behind.flush()
+  await waiting
+  await behind.flush()
+  fileSystem.quotaBytes = 0
+  const lost = rejection(behind.markDirty('c', 'x'.repeat(100_000)))
+  const next = watch(behind.markDirty('d', 'x'.repeat(100_000)))
+  t.is(behind.stats().waiting, 1)
+  t.like(await lost, { code: 'SLUICE_DISK_FULL' })
+  await quiet()
+  t.like(next.settled, { kind: 'rejected', error: { code: 'SLUICE_DISK_FULL' } })
+  fileSystem.quotaBytes = Number.POSITIVE_INFINITY
+  await behind.close()
+})
+
+test('what was replayed is saved without waiting for an interval', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  await journalled(fileSystem).behind.markDirty('a', 1)
+  const { behind, repository } = journalled(fileSystem.crash({ keep: 'none' }))
+  await behind.ready()
+  await quiet()
+  t.deepEqual([...repository.values], [['a', 1]])
+  await behind.close()
+})
+
 test('where the journal fails marks reject, and what is dirty is saved all the same', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   const { behind, repository, events } = journalled(fileSystem)
@@ -209,7 +297,7 @@ test('records that are none of a journal are refused, not replayed', async (t) =
     [Buffer.from([1, 1, 255, 255, 255, 255, 0]), 'SLUICE_CORRUPT'],
     [Buffer.from([1, 1, 0]), 'SLUICE_CORRUPT'],
     [Buffer.from([1, 2, 0]), 'SLUICE_CORRUPT'],
-    [Buffer.from([1, 3]), 'SLUICE_CORRUPT'],
+    [Buffer.from([1, 4]), 'SLUICE_CORRUPT'],
     [Buffer.from([1, 1, 0, 0, 0, 0, 0x7b]), 'SLUICE_CORRUPT'],
     [Buffer.from([2, 1, 0, 0, 0, 0]), 'SLUICE_UNSUPPORTED_FORMAT'],
   ] as const
@@ -296,4 +384,179 @@ test('room that can’t be given back is told, and tried again', async (t) => {
   await pass(1000)
   t.true(segmentsOf(fileSystem).length <= 3, `${segmentsOf(fileSystem)}`)
   await behind.close()
+})
+
+/** What a new write-behind finds, and how many records the log has. */
+async function left(t: ExecutionContext, fileSystem: SimulatedFileSystem): Promise<[Map<string, unknown>, number]> {
+  const log = await openLog(DIRECTORY, { fileSystem })
+  let records = 0
+  for await (const { lsn } of log.read()) records += lsn > 0 ? 1 : 0
+  await log.close()
+  return [new Map(await replayed(t, fileSystem)), records]
+}
+
+test('what could not be noted as saved for want of room is noted once there is some', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const journal = { segmentBytes: 2 ** 20, compactBytes: 2 ** 30 }
+  const { behind, repository, events } = journalled(fileSystem, { journal })
+  await behind.markDirty('a', 'x'.repeat(4000))
+  await quiet()
+  fileSystem.quotaBytes = 0
+  // Where one more mark has no room, the note of what was saved has none.
+  const marked = (at: number): Promise<boolean> =>
+    behind.markDirty(`${at}`, at).then(
+      () => true,
+      () => false,
+    )
+  for (let at = 0; await marked(at); at++);
+  await behind.flush()
+  await quiet()
+  t.is(repository.values.get('a'), 'x'.repeat(4000))
+  t.true(events.includes('journalFailed SLUICE_DISK_FULL'), `${events}`)
+  fileSystem.quotaBytes = Number.POSITIVE_INFINITY
+  await behind.markDirty('b', 1)
+  await behind.flush()
+  await quiet()
+  t.deepEqual(segmentsOf(fileSystem), [1], 'nothing of it was trimmed')
+  const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+  t.deepEqual([...found.keys()], [])
+})
+
+test('a journal that fails while it notes what was saved tells so once', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, events } = journalled(fileSystem)
+  await behind.markDirty('a', 1)
+  await quiet()
+  fileSystem.inject({ call: 'datasyncSync', path: /\.seg$/, error: 'EIO' })
+  await behind.flush()
+  await quiet()
+  t.deepEqual(events, ['journalFailed SLUICE_FAILED'])
+  await behind.close()
+  t.deepEqual(events, ['journalFailed SLUICE_FAILED', 'close'])
+})
+
+test('all of a large flush is noted as saved', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind } = journalled(fileSystem, { journal: { segmentBytes: 2 ** 20, compactBytes: 2 ** 30 } })
+  await Promise.all(Array.from({ length: 20_000 }, (_, at) => behind.markDirty(`${at}`, at)))
+  await behind.flush()
+  await quiet()
+  const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+  t.is(found.size, 0)
+})
+
+test('entries are appended anew only where that is worth it', async (t) => {
+  const journal = { compactBytes: 2 * SEGMENT_BYTES }
+  const dead = (fileSystem: SimulatedFileSystem) => {
+    const opened = journalled(fileSystem, { journal })
+    opened.repository.fail({ error: new Error('away'), times: 1e9 })
+    return opened
+  }
+  // All that the journal holds is needed.
+  const full = new SimulatedFileSystem()
+  const one = dead(full)
+  for (let key = 0; key < 20; key++) await one.behind.markDirty(`${key}`, `${key % 10}`.repeat(5000))
+  await one.pass(2000)
+  const [all, allRecords] = await left(t, full.crash({ keep: 'none' }))
+  t.deepEqual([all.size, allRecords], [20, 20])
+  // Little of it is, but it is little.
+  const little = new SimulatedFileSystem()
+  const two = dead(little)
+  await two.behind.markDirty('rare', 'old')
+  for (let round = 0; round < 10; round++) await two.behind.markDirty('k', `${round}`.repeat(2500))
+  await two.pass(2000)
+  const [few, fewRecords] = await left(t, little.crash({ keep: 'none' }))
+  t.deepEqual([few.size, fewRecords], [2, 11])
+})
+
+test('segments that begin while the journal is tidied are tidied too', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const { behind, repository } = journalled(fileSystem, { journal: { compactBytes: SEGMENT_BYTES } })
+  repository.fail({ error: new Error('away'), times: 1e9 })
+  await behind.markDirty('rare', 'old')
+  const release = fileSystem.inject({ call: 'read', path: /\.seg$/, hold: true })
+  for (let round = 0; round < 30; round++) await behind.markDirty('k', `${round}`.repeat(2500))
+  release()
+  await quiet()
+  t.true(segmentsOf(fileSystem).length <= 4, `${segmentsOf(fileSystem)}`)
+})
+
+test('what a journal held when it was opened counts as held', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const first = journalled(fileSystem, { journal: { compactBytes: 2 ** 30 } })
+  first.repository.fail({ error: new Error('away'), times: 1e9 })
+  await first.behind.markDirty('rare', 'old')
+  for (let round = 0; round < 30; round++) await first.behind.markDirty('k', `${round}`.repeat(2500))
+  const after = fileSystem.crash({ keep: 'none' })
+  t.true(segmentsOf(after).length > 4)
+  const second = journalled(after, { journal: { compactBytes: SEGMENT_BYTES } })
+  second.repository.fail({ error: new Error('away'), times: 1e9 })
+  await second.pass(1)
+  await quiet()
+  t.true(segmentsOf(after).length <= 3, `${segmentsOf(after)}`)
+})
+
+/** A write-behind whose journal is about to append `rare` and `k` anew, and waits for the record of one of them to be read. */
+async function aboutToCompact() {
+  const fileSystem = new SimulatedFileSystem()
+  const opened = journalled<string>(fileSystem, { journal: { compactBytes: SEGMENT_BYTES } })
+  const mend = opened.repository.fail({ error: new Error('away'), times: 1e9 })
+  await opened.behind.markDirty('k', 'old')
+  const release = fileSystem.inject({ call: 'read', path: /\.seg$/, hold: true })
+  for (let round = 0; round < 8; round++) await opened.behind.markDirty('often', `${round}`.repeat(5000))
+  await quiet()
+  return { ...opened, fileSystem, mend, release }
+}
+
+test('a mark that comes while its key is appended anew is the one that is replayed', async (t) => {
+  // It is durable before the older one is appended anew, or on its way there.
+  for (const isDurable of [true, false]) {
+    const { behind, fileSystem, release } = await aboutToCompact()
+    if (isDurable) await behind.markDirty('k', 'new')
+    release()
+    if (!isDurable) await behind.markDirty('k', 'new')
+    await quiet()
+    const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+    t.is(found.get('k'), 'new')
+  }
+})
+
+test('what is saved, and marked again, while it is appended anew is replayed as it was marked', async (t) => {
+  const { behind, fileSystem, repository, mend, release } = await aboutToCompact()
+  mend()
+  await behind.flush()
+  t.is(repository.values.get('k'), 'old')
+  const saved = fileSystem.stateAfterCrash({ keep: 'none' })
+  await behind.markDirty('k', 'new')
+  release()
+  await quiet()
+  const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+  t.is(found.get('k'), 'new')
+  // The note of what was saved is behind: then it is saved once more.
+  t.is((await left(t, saved))[0].get('k'), 'old')
+})
+
+test('what is saved while its record is appended anew is not saved again after a crash', async (t) => {
+  const saves: (() => void)[] = []
+  const fileSystem = new SimulatedFileSystem()
+  let isAway = true
+  const repository = {
+    saveMany: () => (isAway ? Promise.reject(new Error('away')) : new Promise<void>((resolve) => saves.push(resolve))),
+  }
+  const { behind } = journalled<string>(fileSystem, { repository, journal: { compactBytes: SEGMENT_BYTES } })
+  await behind.markDirty('k', 'old')
+  const release = fileSystem.inject({ call: 'read', path: /\.seg$/, hold: true })
+  for (let round = 0; round < 8; round++) await behind.markDirty('often', `${round}`.repeat(5000))
+  await quiet()
+  isAway = false
+  const flushed = behind.flush()
+  await quiet()
+  release()
+  // In this turn the record is appended, and not yet durable.
+  for (let tasks = 0; tasks < 100; tasks++) await null
+  for (const save of saves) save()
+  await flushed
+  await quiet()
+  const [found] = await left(t, fileSystem.crash({ keep: 'none' }))
+  t.deepEqual([...found.keys()], [])
 })

@@ -78,6 +78,28 @@ test('an entry that is marked again during its save is saved again, after it', a
   t.false(behind.isDirty('a'))
 })
 
+test('what is marked again during its save is saved an interval after that began', async (t) => {
+  const saved: string[] = []
+  const ends = new Map<string, () => void>()
+  const repository = {
+    saveMany: (entries: readonly { readonly key: string; readonly value: number }[]) => {
+      saved.push(entries.map(({ key, value }) => `${key}=${value}`).join(' '))
+      return new Promise<void>((resolve) => ends.set(entries[0]?.key ?? '', resolve))
+    },
+  }
+  const { behind, pass } = writtenBehind({ repository, maxBatch: 2 })
+  for (const key of ['a', 'b', 'c']) void behind.markDirty(key, 1)
+  await quiet()
+  t.deepEqual(saved, ['a=1 b=1', 'c=1'])
+  await behind.markDirty('a', 2)
+  // Also while another batch of the same flush is still being saved.
+  ends.get('a')?.()
+  await pass(999)
+  t.is(saved.length, 2)
+  await pass(1)
+  t.deepEqual(saved.slice(2), ['a=2'])
+})
+
 test('a read that finds nothing settles its entry, one that throws fails it alone', async (t) => {
   let spoilt = true
   const read = (key: string): number | undefined => {
@@ -85,13 +107,21 @@ test('a read that finds nothing settles its entry, one that throws fails it alon
     return key === 'gone' ? undefined : 5
   }
   const { behind, batches, pass, events } = writtenBehind({ read })
+  const summaries: unknown[] = []
+  behind.on('flush', (summary) => summaries.push(summary))
   for (const key of ['gone', 'spoilt', 'here']) await behind.markDirty(key)
   await pass(1000)
   t.deepEqual(batches(), ['here=5'])
   t.deepEqual([behind.isDirty('gone'), behind.isDirty('spoilt')], [false, true])
   t.deepEqual(events, ['saveFailed spoilt'])
+  t.deepEqual(summaries, [{ saved: 1, failed: 1, batches: 1, durationMs: 0, dirty: 1 }])
+  t.is(behind.stats().totalSaveErrors, 1)
   spoilt = false
   await behind.flush()
+  t.is(summaries.length, 2)
+  await behind.markDirty('gone')
+  await behind.flush()
+  t.deepEqual([summaries.length, behind.stats().flushes], [2, 2], 'a flush that found nothing to save has done nothing')
   t.deepEqual(batches(), ['here=5', 'spoilt=5'])
 })
 
@@ -116,6 +146,30 @@ test('of a batch that failed in part only what failed stays dirty, and is retrie
     { totalSaved, totalSaveErrors, consecutiveFailures },
     { totalSaved: 3, totalSaveErrors: 4, consecutiveFailures: 0 },
   )
+})
+
+test('an entry that was saved once begins with the shortest delay again', async (t) => {
+  const { behind, repository, batches, pass } = writtenBehind({ intervalMs: 10_000 })
+  repository.fail({ error: new Error('bad'), keys: (key) => key === 'a', times: 3 })
+  await behind.markDirty('a', 1)
+  await behind.markDirty('b', 1)
+  await pass(10_000)
+  await pass(300)
+  t.is(batches().length, 3, 'it has failed three times')
+  const release = repository.hold()
+  await pass(400)
+  // Marked again while it is saved, it stays dirty.
+  await behind.markDirty('a', 2)
+  repository.fail({ error: new Error('bad'), keys: (key) => key === 'a' })
+  release()
+  await quiet()
+  behind.flush().catch(() => {})
+  await quiet()
+  t.deepEqual(batches().slice(3), ['a=1', 'a=2'])
+  await pass(99)
+  t.is(batches().length, 5)
+  await pass(1)
+  t.deepEqual(batches().slice(5), ['a=2'])
 })
 
 test('a mark does not wait for what is being delayed longer', async (t) => {
@@ -163,6 +217,39 @@ test('the breaker leaves a dead repository alone, tries it with one batch, and c
   t.is(events.filter((event) => event.startsWith('breakerOpen')).length, 1)
   t.is(repository.values.size, 7)
   t.deepEqual(repository.overlaps, [])
+})
+
+test('the try of a breaker takes what its dead repository has failed, however long that would wait', async (t) => {
+  const retry = { initialDelayMs: 60_000, maxDelayMs: 60_000 }
+  const { behind, repository, pass } = writtenBehind({ retry, breaker: { failures: 1 } })
+  repository.fail({ error: AWAY })
+  await behind.markDirty('a', 1)
+  await pass(1000)
+  t.is(behind.stats().breaker, 'open')
+  await pass(5000)
+  t.deepEqual([behind.stats().breaker, repository.values.get('a')], ['closed', 1])
+})
+
+test('a try that fails gives up for a flush only what is not being saved at that moment', async (t) => {
+  const { behind, repository, pass } = writtenBehind({ maxBatch: 1, concurrency: 2, breaker: { failures: 1 } })
+  repository.fail({ error: AWAY, keys: (key) => key === 'b', times: 1e9 })
+  const release = repository.hold()
+  await behind.markDirty('a', 1)
+  await quiet()
+  const saving = repository.running
+  // A save that began before the breaker opened goes on; those that begin from now on end at once.
+  const { saveMany } = repository
+  repository.saveMany = () => Promise.reject(AWAY)
+  await behind.markDirty('b', 1)
+  await quiet()
+  t.deepEqual([saving, behind.stats().breaker], [1, 'open'])
+  const flushed = watch(behind.flush())
+  await pass(5000)
+  t.is(flushed.settled, undefined, 'one of them is being saved')
+  release()
+  repository.saveMany = saveMany
+  await quiet()
+  t.like(flushed.settled, { kind: 'rejected', error: { code: 'SLUICE_SAVE_FAILED', keys: ['b'] } })
 })
 
 test('a repository that reports every entry as failed is dead too', async (t) => {
@@ -227,6 +314,27 @@ test('flush says what could not be saved, after so many attempts; that stays dir
   fixed()
   await behind.flush()
   t.is(behind.stats().dirty, 0)
+})
+
+test('flush does not name what was saved after all before it ended', async (t) => {
+  let release = (): void => {}
+  const failed: string[] = []
+  const repository = {
+    saveMany: async ([entry]: readonly { readonly key: string }[]) => {
+      if (entry?.key === 'a') await new Promise<void>((resolve) => (release = resolve))
+      else if (failed.length === 0) throw AWAY
+    },
+  }
+  const { behind, pass } = writtenBehind({ repository, maxBatch: 1, retry: { flushAttempts: 1 } })
+  behind.on('saveFailed', ({ keys }) => failed.push(...keys))
+  await behind.markDirty('a', 1)
+  await behind.markDirty('b', 1)
+  const flushed = watch(behind.flush())
+  await pass(100)
+  t.deepEqual([failed, behind.isDirty('b'), flushed.settled], [['b'], false, undefined])
+  release()
+  await quiet()
+  t.is(flushed.settled?.kind, 'resolved')
 })
 
 test('while the breaker is open flush waits for the next try, and rejects where that fails', async (t) => {
@@ -323,6 +431,38 @@ test('past maxDirty marks of further keys wait in line, and go on once there is 
   t.false(behind.stats().strained)
 })
 
+test('the strain of a full line is over once half of the room is free', async (t) => {
+  const { behind, repository, events, pass } = writtenBehind({ maxDirty: 4, intervalMs: 100 })
+  const mend = repository.fail({ error: new Error('bad'), keys: (key) => key !== 'a', times: 1e9 })
+  for (const key of ['a', 'b', 'c', 'd']) await behind.markDirty(key, 1)
+  const fifth = watch(behind.markDirty('e', 1))
+  await pass(100)
+  t.deepEqual([fifth.settled?.kind, behind.stats().dirty, behind.stats().strained], ['resolved', 4, true])
+  mend()
+  await behind.flush()
+  t.false(behind.stats().strained)
+  t.deepEqual(
+    events.filter((event) => !event.startsWith('saveFailed')),
+    ['strained full 100', 'recovered'],
+  )
+})
+
+test('one strain that is over is told once the other one is, too, and each is told once', async (t) => {
+  const { behind, repository, events, pass } = writtenBehind({ maxDirty: 1, latencyMs: 800 })
+  await behind.markDirty('a', 1)
+  void behind.markDirty('b', 1)
+  await pass(1800)
+  t.deepEqual(events, ['strained full 1000', 'strained slow 1600'])
+  await pass(2400)
+  t.deepEqual([behind.stats().dirty, behind.stats().waiting, behind.stats().flushes], [0, 0, 2])
+  t.true(behind.stats().strained, 'flushes are slow')
+  t.is(events.length, 2)
+  repository.latencyMs = 0
+  await behind.markDirty('c', 1)
+  await pass(1600)
+  t.deepEqual(events.slice(2), ['recovered'])
+})
+
 test('onFull: reject refuses at once', async (t) => {
   const { behind } = writtenBehind({ maxDirty: 1, onFull: 'reject' })
   await behind.markDirty('a', 1)
@@ -347,6 +487,13 @@ test('a flush of more than half of the interval stretches it, and it comes back 
   await pass(10)
   t.deepEqual(events, ['strained slow 1600', 'recovered'])
   t.is(behind.stats().intervalMs, 1000)
+})
+
+test('the interval is stretched to 16 times what was asked for at the most', async (t) => {
+  const { behind, pass } = writtenBehind({ latencyMs: 100_000 })
+  await behind.markDirty('a', 1)
+  await pass(101_000)
+  t.is(behind.stats().intervalMs, 16_000)
 })
 
 test('the signal of a save is aborted when its time is over; until it settles its key is not saved again', async (t) => {
