@@ -8,11 +8,13 @@ import { type SnapshotPlace, snapshotPath, temporaryPath } from './snapshot-plac
 
 /** Pieces are gathered up to this many bytes, so that small ones don't cost a system call each. */
 const STAGE_BYTES = 256 * 1024
+/** A large file is synced each time that it has grown by so many bytes: one long sync at its end would hold up whoever else syncs. */
+const SYNC_BYTES = 8 * 2 ** 20
 
 /**
  * Makes a file of these pieces, or puts it in the place of the one that is there: it is written under a temporary name,
  * synced, renamed, and the folder is synced. So whoever reads the name finds the old content or the new one, whole, after
- * any crash. Writing and syncing the data happen in the background. A piece must not be changed before the next is asked for.
+ * any crash. Writing, syncing and renaming happen in the background. A piece must not be changed before the next is asked for.
  *
  * Resolves to the file's bytes. Throws `SLUICE_INVALID_ARGUMENT` for a name that can't be. Rejects with `SLUICE_DISK_FULL`, `SLUICE_IO`,
  * the signal's reason, or what the pieces throw: the temporary file is removed then, and the old content is what it was. Only
@@ -34,12 +36,12 @@ export function replaceFile(
     signal?.throwIfAborted()
     const bytes = await writeAside(fileSystem, temporary, pieces, signal, sync)
     try {
-      fileSystem.renameSync(temporary, path)
+      await fileSystem.rename(temporary, path)
     } catch (error) {
       discard(fileSystem, temporary)
       throw error
     }
-    if (sync) fileSystem.syncDirectorySync(directory)
+    if (sync) await fileSystem.syncDirectory(directory)
     return bytes
   })
 }
@@ -102,9 +104,14 @@ async function writeAside(
   let closing = false
   try {
     const stage = new Stage(fileSystem, fd)
+    let synced = 0
     for await (const piece of pieces) {
       signal?.throwIfAborted()
       await stage.add(piece)
+      if (sync && stage.written - synced >= SYNC_BYTES) {
+        await fileSystem.datasync(fd)
+        synced = stage.written
+      }
       signal?.throwIfAborted()
     }
     await stage.flush()
@@ -136,6 +143,11 @@ class Stage {
   /** Of all pieces so far. */
   get bytes(): number {
     return this.#written + this.#staged
+  }
+
+  /** Of those, what is in the file. */
+  get written(): number {
+    return this.#written
   }
 
   async add(piece: Uint8Array): Promise<void> {

@@ -241,7 +241,12 @@ async function callsOfReplacing(write: (place: SnapshotPlace) => Promise<number>
 
 test('a crash at any call leaves the old content or the new one, whole', async (t) => {
   const calls = await callsOfReplacing((place) => writeSnapshot(place, buffers(NEW)))
-  t.true(calls.length >= 6, 'open, write, sync, close, rename, sync of the folder')
+  const names = ['openSync', 'write', 'datasync', 'closeSync', 'rename', 'syncDirectory']
+  t.deepEqual(
+    calls.map(({ call }) => call),
+    names,
+    'what can take long is done in the background',
+  )
   const seen = new Set<string>()
   for (let at = 1; at <= calls.length + 1; at++) {
     for (let seed = 0; seed < 20; seed++) {
@@ -282,7 +287,7 @@ async function failsEverywhere(t: ExecutionContext, error: string, once: boolean
     t.true(told instanceof SluiceError, what)
     t.is(systemCode(told), error === 'ENOSPC' ? 'SLUICE_DISK_FULL' : 'SLUICE_IO', what)
     t.is(systemCode((told as SluiceError).cause), error, what)
-    t.deepEqual(await textsOf(place), call === 'syncDirectorySync' ? NEW : OLD, what)
+    t.deepEqual(await textsOf(place), call === 'syncDirectory' ? NEW : OLD, what)
     t.deepEqual(fileSystem.listSync(DIRECTORY), [NAME], what)
     t.deepEqual(fileSystem.openPaths, [], what)
     await writeSnapshot(place, buffers(NEW))
@@ -329,6 +334,25 @@ test('short transfers and interrupted ones are gone on with', async (t) => {
   fileSystem.inject({ call: 'read', nth: 3, error: 'EINTR' })
   await writeSnapshot(place, buffers(NEW))
   t.deepEqual(await textsOf(place), NEW)
+})
+
+test('a large file is synced in steps, and at its end', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const place = made(fileSystem)
+  const block = Buffer.alloc(3 * 2 ** 20, 'x')
+  await writeSnapshot(place, [block, block, block, block, block, block, block])
+  const calls = fileSystem.calls.filter(({ call, path }) => path.includes(NAME) && ['write', 'datasync'].includes(call))
+  const written = (until: number): number =>
+    calls.slice(0, until).reduce((sum, { call, bytes = 0 }) => (call === 'write' ? sum + bytes : sum), 0)
+  const steps = calls.flatMap(({ call }, at) => (call === 'datasync' ? [written(at)] : []))
+  t.is(steps.length, 3, 'after three blocks, after three more, and at the end')
+  for (const [at, bytes] of steps.entries()) {
+    const step = bytes - (steps[at - 1] ?? 0)
+    t.true(step > 0 && step <= 8 * 2 ** 20 + block.length, `${step} bytes are synced at once`)
+  }
+  t.is(calls.at(-1)?.call, 'datasync')
+  const after = { ...place, fileSystem: fileSystem.crash({ keep: 'none' }) }
+  t.is((await textsOf(after))?.length, 7)
 })
 
 test('a plain file is replaced in the same way', async (t) => {
