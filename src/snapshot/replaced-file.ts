@@ -8,8 +8,6 @@ import { type SnapshotPlace, snapshotPath, temporaryPath } from './snapshot-plac
 
 /** Pieces are gathered up to this many bytes, so that small ones don't cost a system call each. */
 const STAGE_BYTES = 256 * 1024
-/** A large file is synced each time that it has grown by so many bytes: one long sync at its end would hold up whoever else syncs. */
-const SYNC_BYTES = 8 * 2 ** 20
 
 /**
  * Makes a file of these pieces, or puts it in the place of the one that is there: it is written under a temporary name,
@@ -104,14 +102,9 @@ async function writeAside(
   let closing = false
   try {
     const stage = new Stage(fileSystem, fd)
-    let synced = 0
     for await (const piece of pieces) {
       signal?.throwIfAborted()
       await stage.add(piece)
-      if (sync && stage.written - synced >= SYNC_BYTES) {
-        await fileSystem.datasync(fd)
-        synced = stage.written
-      }
       signal?.throwIfAborted()
     }
     await stage.flush()
@@ -143,11 +136,6 @@ class Stage {
   /** Of all pieces so far. */
   get bytes(): number {
     return this.#written + this.#staged
-  }
-
-  /** Of those, what is in the file. */
-  get written(): number {
-    return this.#written
   }
 
   async add(piece: Uint8Array): Promise<void> {

@@ -336,25 +336,6 @@ test('short transfers and interrupted ones are gone on with', async (t) => {
   t.deepEqual(await textsOf(place), NEW)
 })
 
-test('a large file is synced in steps, and at its end', async (t) => {
-  const fileSystem = new SimulatedFileSystem()
-  const place = made(fileSystem)
-  const block = Buffer.alloc(3 * 2 ** 20, 'x')
-  await writeSnapshot(place, [block, block, block, block, block, block, block])
-  const calls = fileSystem.calls.filter(({ call, path }) => path.includes(NAME) && ['write', 'datasync'].includes(call))
-  const written = (until: number): number =>
-    calls.slice(0, until).reduce((sum, { call, bytes = 0 }) => (call === 'write' ? sum + bytes : sum), 0)
-  const steps = calls.flatMap(({ call }, at) => (call === 'datasync' ? [written(at)] : []))
-  t.is(steps.length, 3, 'after three blocks, after three more, and at the end')
-  for (const [at, bytes] of steps.entries()) {
-    const step = bytes - (steps[at - 1] ?? 0)
-    t.true(step > 0 && step <= 8 * 2 ** 20 + block.length, `${step} bytes are synced at once`)
-  }
-  t.is(calls.at(-1)?.call, 'datasync')
-  const after = { ...place, fileSystem: fileSystem.crash({ keep: 'none' }) }
-  t.is((await textsOf(after))?.length, 7)
-})
-
 test('a plain file is replaced in the same way', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   const place = made(fileSystem)
