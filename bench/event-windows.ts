@@ -96,7 +96,7 @@ export async function fill(store: DirectoryEventStore, events: number, tagging: 
 }
 
 /** Appends a second, in a closed loop. */
-async function rateOf(append: () => Promise<unknown>, producers: number, ms: number): Promise<number> {
+export async function rateOf(append: () => Promise<unknown>, producers: number, ms: number): Promise<number> {
   let goesOn = true
   let appends = 0
   const produce = async (): Promise<void> => {

@@ -33,6 +33,8 @@ interface Preset {
   readonly growthSegments: readonly number[]
   /** Events in the stores that the suite of events opens. */
   readonly eventCounts: readonly number[]
+  /** Keys in the state stores that are opened, and that checkpoints are made of. */
+  readonly stateKeys: readonly number[]
 }
 
 export interface Settings extends Preset {
@@ -86,6 +88,7 @@ const QUICK: Preset = {
   growthRecords: [10_000, 1_000_000],
   growthSegments: [1, 100],
   eventCounts: [100_000],
+  stateKeys: [100_000],
 }
 const FULL: Preset = {
   form: 'full',
@@ -107,6 +110,7 @@ const FULL: Preset = {
   growthRecords: [1000, 10_000, 100_000, 1_000_000, 10_000_000],
   growthSegments: [1, 10, 100, 1000],
   eventCounts: [1_000_000, 10_000_000],
+  stateKeys: [1_000_000],
 }
 
 export const HELP = `usage: npm run bench -- [options]         the quick form, in under three minutes
@@ -125,6 +129,7 @@ What is measured
   --seed NUMBER          the seed of those lines (default: another one each time; it is printed)
   --records NUMBERS      sizes of the logs that are opened, for the suite of growth (default ${QUICK.growthRecords}; full ${FULL.growthRecords})
   --events NUMBERS       events in the stores that are opened, for the suite of events (default ${QUICK.eventCounts}; full ${FULL.eventCounts})
+  --keys NUMBERS         keys in the state stores that are opened, for the suite of state (default ${QUICK.stateKeys}; full ${FULL.stateKeys})
   --seconds N            measured time of each trial (default ${QUICK.seconds}; full ${FULL.seconds})
   --warm-up N            seconds to warm up, at most (default: what each driver needs)
   --rounds N             how often each trial is repeated (default ${QUICK.rounds}; full ${FULL.rounds}; some suites need fewer)
@@ -154,6 +159,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
       seed: { type: 'string' },
       records: { type: 'string' },
       events: { type: 'string' },
+      keys: { type: 'string' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       'warm-up': { type: 'string' },
@@ -186,6 +192,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
     rates: positiveIntegers('--rates', values.rates, preset.rates),
     growthRecords: positiveIntegers('--records', values.records, preset.growthRecords),
     eventCounts: positiveIntegers('--events', values.events, preset.eventCounts),
+    stateKeys: positiveIntegers('--keys', values.keys, preset.stateKeys),
     warmUpSecondsMax: positive('--warm-up', values['warm-up'], Number.POSITIVE_INFINITY),
     seconds: positive('--seconds', values.seconds, preset.seconds),
     rounds: values.rounds === undefined ? preset.rounds : positiveInteger('--rounds', values.rounds),

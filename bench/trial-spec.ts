@@ -67,6 +67,28 @@ export type TrialSpec =
   | { readonly kind: 'open-events'; readonly directory: string }
   /** Reads events of a store by tags that are unique. */
   | { readonly kind: 'read-events'; readonly directory: string; readonly reads: number }
+  /** Measures a bare log and a state store in cycles of windows. */
+  | {
+      readonly kind: 'set-state'
+      readonly directory: string
+      readonly producers: number
+      readonly warmUpSeconds: number
+      readonly cycles: number
+    }
+  /** Fills a state store, makes a checkpoint, and closes it; writes its values down beside it. */
+  | { readonly kind: 'fill-state'; readonly directory: string; readonly keys: number }
+  /** Opens a filled state store, and closes it again. */
+  | { readonly kind: 'open-state'; readonly directory: string }
+  /** Parses the values of a filled state store. */
+  | { readonly kind: 'parse-state'; readonly directory: string }
+  /** Makes checkpoints of a filled state store while producers set its keys. */
+  | {
+      readonly kind: 'checkpoint-state'
+      readonly directory: string
+      readonly producers: number
+      readonly warmUpSeconds: number
+      readonly checkpoints: number
+    }
 
 /** What each kind of trial answers. */
 export interface TrialResults {
@@ -85,6 +107,12 @@ export interface TrialResults {
   'fill-events': { readonly events: number }
   'open-events': OpenEventsFigures
   'read-events': { readonly readUsP50: number; readonly readUsP99: number }
+  'set-state': { readonly cycles: readonly SetCycle[]; readonly recordBytes: number }
+  'fill-state': { readonly keys: number; readonly snapshotBytes: number }
+  /** The time from the call of `openStateStore` until it resolved, opening its log included. */
+  'open-state': { readonly openMs: number; readonly keys: number; readonly replayed: number }
+  'parse-state': { readonly parseMs: number; readonly keys: number }
+  'checkpoint-state': { readonly keys: number; readonly turns: readonly CheckpointTurn[] }
   'upsert-sessions': { readonly behindRowsPerSecond: number; readonly singleRowsPerSecond: number }
   'flush-sessions': { readonly flushMs: number; readonly singleMs: number }
 }
@@ -95,6 +123,25 @@ export interface EventCycle {
   readonly bare: number
   readonly unconditional: number
   readonly conditional: number
+}
+
+/** Records a second, in windows that followed one another. */
+export interface SetCycle {
+  /** Of a log, with the same bytes. */
+  readonly bare: number
+  readonly set: number
+}
+
+/** One checkpoint, and the time just before it. */
+export interface CheckpointTurn {
+  readonly checkpointMs: number
+  /** Sets a second. */
+  readonly before: number
+  readonly meanwhile: number
+  /** The 99th percentile of the time between two visits to a timer that is due each millisecond. */
+  readonly loopMsP99Before: number
+  readonly loopMsP99: number
+  readonly loopMsMax: number
 }
 
 /** Conditional appends a second, in windows that followed one another. */

@@ -6,6 +6,7 @@ import { switchFigures } from './figures-trial.js'
 import { appendUntilKilled, growLog, openOnce, scanOnce } from './log-trials.js'
 import { measureOpenLoop } from './open-loop.js'
 import { fillLog, readAll } from './reading-trial.js'
+import { checkpointState, fillState, openState, parseState, setState } from './state-trials.js'
 import type { PeakMemory, TrialResults, TrialSpec } from './trial-spec.js'
 import { flushSessions, upsertSessions } from './write-behind-trial.js'
 
@@ -57,6 +58,16 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
       return openEvents(spec)
     case 'read-events':
       return readEvents(spec)
+    case 'set-state':
+      return setState(spec)
+    case 'fill-state':
+      return fillState(spec)
+    case 'open-state':
+      return openState(spec)
+    case 'parse-state':
+      return Promise.resolve(parseState(spec))
+    case 'checkpoint-state':
+      return checkpointState(spec)
     case 'upsert-sessions':
       return upsertSessions(spec)
     case 'flush-sessions':

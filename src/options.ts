@@ -140,6 +140,8 @@ const FILE_SYSTEM_METHODS = [
     'list',
     'write',
     'datasync',
+    'rename',
+    'syncDirectory',
     'claim',
   ],
 ]

@@ -25,6 +25,7 @@ const SUITE_TITLES: Readonly<Record<SuiteName, string>> = {
   growth: 'Cost by the size of the log',
   'figures-cost': 'What the figures cost',
   events: 'The event store',
+  state: 'The keyed state store',
   'write-behind': 'Writing behind',
 }
 

@@ -13,6 +13,7 @@ export const SUITE_NAMES = [
   'growth',
   'figures-cost',
   'events',
+  'state',
   'write-behind',
 ] as const
 

@@ -9,6 +9,7 @@ import { reading } from './reading.js'
 import { recovery } from './recovery.js'
 import { replay } from './replay.js'
 import { sizes } from './sizes.js'
+import { state } from './state.js'
 import type { Figure, Suite } from './suite.js'
 import { SUITE_NAMES, type SuiteName } from './suite-names.js'
 import { throughput } from './throughput.js'
@@ -29,6 +30,7 @@ export const SUITES = {
   growth,
   'figures-cost': figuresCost,
   events,
+  state,
   'write-behind': writeBehind,
 } as const satisfies Readonly<Record<SuiteName, unknown>>
 
@@ -52,6 +54,7 @@ export function emptyRows(): SuiteRows {
     growth: [],
     'figures-cost': [],
     events: [],
+    state: [],
     'write-behind': [],
   }
 }

@@ -44,6 +44,10 @@ export interface FileSystem {
   write(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): Promise<number>
   /** fdatasync(2) in the background. */
   datasync(fd: number): Promise<void>
+  /** {@link renameSync} in the background. */
+  rename(from: string, to: string): Promise<void>
+  /** {@link syncDirectorySync} in the background. */
+  syncDirectory(directory: string): Promise<void>
 
   /**
    * Makes the folder (and those above it that are missing; the entry of each one made is synced), and takes its lock.

@@ -6,6 +6,7 @@ import {
   fdatasyncSync,
   fstat,
   fstatSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -15,6 +16,7 @@ import {
   readdir,
   readdirSync,
   readSync,
+  rename,
   renameSync,
   rmSync,
   statSync,
@@ -103,8 +105,29 @@ export const nodeFileSystem: FileSystem = {
     new Promise((resolve, reject) => {
       fdatasync(fd, (error) => (error ? reject(error) : resolve()))
     }),
+  rename: (from, to) =>
+    new Promise((resolve, reject) => {
+      rename(from, to, (error) => (error ? reject(error) : resolve()))
+    }),
+  syncDirectory,
 
   claim: claimDirectory,
+}
+
+function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    open(directory, constants.O_RDONLY | constants.O_DIRECTORY, (notOpened, fd) => {
+      if (notOpened) return reject(notOpened)
+      fsync(fd, (notSynced) => {
+        close(fd, (notClosed) => {
+          const error = notSynced ?? notClosed
+          if (error) reject(error)
+          else resolve()
+        })
+      })
+    })
+  })
 }
 
 /** Closing waits for the calls under way: until then their descriptor's number must not be given to another file. */

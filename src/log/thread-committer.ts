@@ -32,6 +32,16 @@ export class ThreadCommitter implements Committer {
   #port: MessagePort | undefined
   #listener: CommitterListener | undefined
   #ended = false
+  /** Set from the first message in a turn of the event loop until that turn ends. */
+  #turnEnds: NodeJS.Immediate | undefined
+  /** Whether another message came in this turn. */
+  #isLeft = false
+  readonly #endTurn = (): void => {
+    this.#turnEnds = undefined
+    if (!this.#isLeft) return
+    this.#isLeft = false
+    this.#drainOnceATurn()
+  }
 
   constructor(options: WriterOptions, capacityBytes: number, workerUrl: URL | undefined) {
     this.#options = options
@@ -57,7 +67,7 @@ export class ThreadCommitter implements Committer {
     this.#listener = listener
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    port1.on('message', () => this.#drain())
+    port1.on('message', () => this.#drainOnceATurn())
     // Reports must not keep the process alive: tasks that run do.
     port1.unref()
     const task: WriterTask = {
@@ -107,6 +117,19 @@ export class ThreadCommitter implements Committer {
         this.#lose(error instanceof Error ? error : new Error(String(error)))
       },
     )
+  }
+
+  /**
+   * Node hands over messages for as long as there are any. Where those who were told append again at once, and the writer is faster than
+   * they are, there always is one: the second in a turn of the event loop is left for the next turn, so that the loop goes round.
+   */
+  #drainOnceATurn(): void {
+    if (this.#turnEnds === undefined) {
+      this.#turnEnds = setImmediate(this.#endTurn)
+      this.#drain()
+    } else {
+      this.#isLeft = true
+    }
   }
 
   #drain(): void {

@@ -12,7 +12,7 @@ const STAGE_BYTES = 256 * 1024
 /**
  * Makes a file of these pieces, or puts it in the place of the one that is there: it is written under a temporary name,
  * synced, renamed, and the folder is synced. So whoever reads the name finds the old content or the new one, whole, after
- * any crash. Writing and syncing the data happen in the background. A piece must not be changed before the next is asked for.
+ * any crash. Writing, syncing and renaming happen in the background. A piece must not be changed before the next is asked for.
  *
  * Resolves to the file's bytes. Throws `SLUICE_INVALID_ARGUMENT` for a name that can't be. Rejects with `SLUICE_DISK_FULL`, `SLUICE_IO`,
  * the signal's reason, or what the pieces throw: the temporary file is removed then, and the old content is what it was. Only
@@ -34,12 +34,12 @@ export function replaceFile(
     signal?.throwIfAborted()
     const bytes = await writeAside(fileSystem, temporary, pieces, signal, sync)
     try {
-      fileSystem.renameSync(temporary, path)
+      await fileSystem.rename(temporary, path)
     } catch (error) {
       discard(fileSystem, temporary)
       throw error
     }
-    if (sync) fileSystem.syncDirectorySync(directory)
+    if (sync) await fileSystem.syncDirectory(directory)
     return bytes
   })
 }

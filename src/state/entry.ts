@@ -7,7 +7,6 @@ import { frozen } from './json-text.js'
 export class Entry<V> {
   readonly slot: Slot<V>
   readonly lsn: number
-  readonly deleted: boolean
   /** Characters of the record that it came with: for the schedule of checkpoints. */
   readonly recordLength: number
   #text: string | undefined
@@ -16,10 +15,14 @@ export class Entry<V> {
   constructor(slot: Slot<V>, lsn: number, content: EntryContent<V> | undefined, recordLength: number) {
     this.slot = slot
     this.lsn = lsn
-    this.deleted = content === undefined
     this.recordLength = recordLength
     this.#text = typeof content === 'string' ? content : undefined
     this.#value = typeof content === 'string' ? undefined : content?.value
+  }
+
+  get deleted(): boolean {
+    // JSON has no undefined: a value that was parsed is something else.
+    return this.#text === undefined && this.#value === undefined
   }
 
   get value(): Readonly<V> {

@@ -9,8 +9,22 @@ export function jsonOf(value: unknown): string {
     const reason = cause instanceof Error ? (cause.message.split('\n', 1)[0] ?? '') : String(cause)
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `value can't be stored: ${culpritOf(value) ?? reason}`, { cause })
   }
-  if (text !== undefined) return text
+  if (text !== undefined) return flat(text)
   throw new SluiceError('SLUICE_INVALID_ARGUMENT', `value can't be stored: JSON has no ${shown(value)}`)
+}
+
+/** A key as JSON. */
+export function quoted(key: string): string {
+  return PLAIN.test(key) ? `"${key}"` : JSON.stringify(key)
+}
+
+/** What stands for itself in JSON: printable ASCII but for quotes and backslashes. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
+/** JSON.stringify leaves a tree of pieces, each of which the garbage collector copies; looking at a character makes one piece of it. */
+function flat(text: string): string {
+  text.charCodeAt(0)
+  return text
 }
 
 /** Makes a value that JSON.parse has made unchangeable, with all that is in it. Returns it. */

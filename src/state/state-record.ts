@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.js'
+import { quoted } from './json-text.js'
 
 /*
  * What a state store writes into its log: JSON texts, readable with `sluice cat`. The second element is the schema version
@@ -43,11 +44,11 @@ export class RecordEncoder {
   }
 
   set(key: string, text: string): string {
-    return `${this.#set}${JSON.stringify(key)},${text}]`
+    return `${this.#set}${quoted(key)},${text}]`
   }
 
   delete(key: string): string {
-    return `${this.#delete}${JSON.stringify(key)}]`
+    return `${this.#delete}${quoted(key)}]`
   }
 
   batch(writes: readonly WriteText[]): string {
@@ -56,7 +57,7 @@ export class RecordEncoder {
       return only.text === undefined ? this.delete(only.key) : this.set(only.key, only.text)
     }
     const texts = writes.map(({ key, text }) =>
-      text === undefined ? `["delete",${JSON.stringify(key)}]` : `["set",${JSON.stringify(key)},${text}]`,
+      text === undefined ? `["delete",${quoted(key)}]` : `["set",${quoted(key)},${text}]`,
     )
     return `["batch",${this.#schema},${texts.join(',')}]`
   }

@@ -22,6 +22,8 @@ export type FileSystemCallName =
   | 'list'
   | 'write'
   | 'datasync'
+  | 'rename'
+  | 'syncDirectory'
   | 'claim'
 
 /** One call that was made of a simulated file system. */
@@ -82,6 +84,8 @@ const LATER_CALLS: readonly FileSystemCallName[] = [
   'list',
   'write',
   'datasync',
+  'rename',
+  'syncDirectory',
   'claim',
 ]
 

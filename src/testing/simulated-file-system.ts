@@ -187,14 +187,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   renameSync(from: string, to: string): void {
-    const path = resolve(from)
-    const target = resolve(to)
-    const effect: GatedCall<void>['effect'] = (number, fault) => {
-      throwFault(fault, 'rename', path, target)
-      this.#disk.rename(number, path, target)
-      this.#files.renamed(path, target)
-    }
-    this.#gate.pass({ call: { call: 'renameSync', path, to: target }, effect })
+    this.#gate.pass(this.#renaming('renameSync', from, to))
   }
 
   removeSync(file: string): void {
@@ -207,14 +200,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   syncDirectorySync(directory: string): void {
-    const path = resolve(directory)
-    const effect: GatedCall<void>['effect'] = (_, fault) => {
-      const folder = this.#disk.folder(path, 'open')
-      if (fault?.error !== undefined) folder.failSync()
-      throwFault(fault, 'fsync', path)
-      folder.sync()
-    }
-    this.#gate.pass({ call: { call: 'syncDirectorySync', path }, effect })
+    this.#gate.pass(this.#syncingDirectory('syncDirectorySync', directory))
   }
 
   // FileSystem, in the background.
@@ -249,6 +235,14 @@ export class SimulatedFileSystem implements FileSystem {
     await this.#gate.passLater(this.#files.syncing('datasync', fd))
   }
 
+  async rename(from: string, to: string): Promise<void> {
+    await this.#gate.passLater(this.#renaming('rename', from, to))
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    await this.#gate.passLater(this.#syncingDirectory('syncDirectory', directory))
+  }
+
   /** As on a real disk the folder has a file named `lock` afterwards. Folders are made and synced by traced calls. */
   async claim(directory: string): Promise<DirectoryClaim> {
     const path = absoluteFolder(directory)
@@ -261,6 +255,28 @@ export class SimulatedFileSystem implements FileSystem {
     const effect: GatedCall<string[]>['effect'] = (_, fault) => {
       throwFault(fault, 'scandir', path)
       return this.#disk.folder(path, 'scandir').names()
+    }
+    return { call: { call, path }, effect }
+  }
+
+  #renaming(call: 'renameSync' | 'rename', from: string, to: string): GatedCall<void> {
+    const path = resolve(from)
+    const target = resolve(to)
+    const effect: GatedCall<void>['effect'] = (number, fault) => {
+      throwFault(fault, 'rename', path, target)
+      this.#disk.rename(number, path, target)
+      this.#files.renamed(path, target)
+    }
+    return { call: { call, path, to: target }, effect }
+  }
+
+  #syncingDirectory(call: 'syncDirectorySync' | 'syncDirectory', directory: string): GatedCall<void> {
+    const path = resolve(directory)
+    const effect: GatedCall<void>['effect'] = (_, fault) => {
+      const folder = this.#disk.folder(path, 'open')
+      if (fault?.error !== undefined) folder.failSync()
+      throwFault(fault, 'fsync', path)
+      folder.sync()
     }
     return { call: { call, path }, effect }
   }

@@ -266,6 +266,19 @@ each('renaming moves a file, and replaces what is there', (t, fs, root) => {
   t.is(contents(fs, join(root, 'folder/old')), 'now')
 })
 
+each('renaming in the background does the same', async (t, fs, root) => {
+  createFile(fs, join(root, 'old'), 'old')
+  createFile(fs, join(root, 'new'), 'new')
+  await fs.rename(join(root, 'new'), join(root, 'old'))
+  await fs.syncDirectory(root)
+  t.deepEqual(fs.listSync(root), ['old'])
+  t.is(contents(fs, join(root, 'old')), 'new')
+  await rejects(t, 'ENOENT', () => fs.rename(join(root, 'none'), join(root, 'other')))
+  await rejects(t, 'ENOENT', () => fs.rename(join(root, 'old'), join(root, 'none/old')))
+  await rejects(t, 'ENOENT', () => fs.syncDirectory(join(root, 'none')))
+  t.deepEqual(fs.listSync(root), ['old'])
+})
+
 each('renames that make no sense are refused', (t, fs, root) => {
   createFile(fs, join(root, 'file'))
   fs.makeDirectorySync(join(root, 'folder'))

@@ -34,6 +34,7 @@ const SYNCING = `
   fs.datasyncSync(fd)
   await fs.datasync(fd)
   fs.syncDirectorySync(process.argv[1])
+  await fs.syncDirectory(process.argv[1])
 `
 
 testWith(test, missingTool('strace', '-o', '/dev/null', 'true'))(
@@ -46,7 +47,7 @@ testWith(test, missingTool('strace', '-o', '/dev/null', 'true'))(
     const calls = readFileSync(trace, 'utf8').matchAll(/(\w+)\(\d+<([^>]*)>/g)
     t.deepEqual(
       [...calls].map(([, call, path]) => `${call} ${path}`),
-      [`fdatasync ${root}/file`, `fdatasync ${root}/file`, `fsync ${root}`],
+      [`fdatasync ${root}/file`, `fdatasync ${root}/file`, `fsync ${root}`, `fsync ${root}`],
     )
   },
 )

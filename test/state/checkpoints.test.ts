@@ -178,7 +178,7 @@ test('a checkpoint that fails costs nothing but itself', async (t) => {
   await quiet()
   t.deepEqual(made, [4])
   await store.set('e', PADDING)
-  fileSystem.inject({ call: 'renameSync', path: SNAPSHOT, error: 'EIO' })
+  fileSystem.inject({ call: 'rename', path: SNAPSHOT, error: 'EIO' })
   await rejects(t, store.checkpoint(), { code: 'SLUICE_IO' })
   t.is(store.status, 'open')
   await store.set('e', PADDING)
@@ -416,7 +416,7 @@ const WITH_JSON: StateOptions = { ...SMALL, json: { name: 'players.json', deboun
 async function rewritten(fileSystem: SimulatedFileSystem): Promise<void> {
   await new Promise<void>((resolve) => {
     const stop = fileSystem.onCall(({ call, to }) => {
-      if (call !== 'renameSync' || to !== JSON_FILE) return
+      if (call !== 'rename' || to !== JSON_FILE) return
       stop()
       resolve()
     })
@@ -464,7 +464,7 @@ test('a plain file beside the store is kept in step, whole, and made anew', asyn
   const failure = new Promise((resolve) => {
     failing.store.on('jsonFailed', resolve)
   })
-  fileSystem.inject({ call: 'renameSync', path: /players\.json$/, error: 'EIO' })
+  fileSystem.inject({ call: 'rename', path: /players\.json$/, error: 'EIO' })
   await failing.store.set('cy', 3)
   t.like(await failure, { code: 'SLUICE_IO' })
   t.deepEqual(JSON.parse(textOf(fileSystem, JSON_FILE)), JSON.parse(wanted), 'the old one is whole')

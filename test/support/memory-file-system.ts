@@ -199,6 +199,14 @@ export class MemoryFileSystem implements FileSystem {
     this.datasyncSync(fd)
   }
 
+  async rename(from: string, to: string): Promise<void> {
+    this.renameSync(from, to)
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    this.syncDirectorySync(directory)
+  }
+
   async claim(directory: string): Promise<DirectoryClaim> {
     this.makeDirectorySync(directory)
     return { release: async () => {} }

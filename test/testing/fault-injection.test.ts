@@ -25,6 +25,8 @@ const CALLS: readonly (readonly [Fault['call'], string, (fs: SimulatedFileSystem
   ['list', 'scandir', (fs) => fs.list('/')],
   ['write', 'write', (fs, fd) => fs.write(fd, Buffer.alloc(1), 0, 1, 0)],
   ['datasync', 'fdatasync', (fs, fd) => fs.datasync(fd)],
+  ['rename', 'rename', (fs) => fs.rename('/file', '/other')],
+  ['syncDirectory', 'fsync', (fs) => fs.syncDirectory('/')],
 ]
 
 for (const [call, syscall, perform] of CALLS) {

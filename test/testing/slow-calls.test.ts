@@ -50,6 +50,8 @@ test('every asynchronous call can be held, and can fail once it is let go', asyn
     list: () => fs.list('/'),
     write: () => fs.write(fd, bytes, 0, 512, 0),
     datasync: () => fs.datasync(fd),
+    rename: () => fs.rename('/file', '/other'),
+    syncDirectory: () => fs.syncDirectory('/'),
     claim: () => fs.claim('/log'),
     close: () => file.close(),
   } as const
