@@ -1,6 +1,9 @@
 import { SluiceError } from '../errors.js'
+import { ItemCursor, PAUSED, type Work } from './item-cursor.js'
+import { KnownGaps } from './known-gaps.js'
 import { NumberList } from './number-list.js'
 import { PostingLists } from './posting-lists.js'
+import { PostingSeeker, type Seeker, TypeSeeker } from './posting-seeker.js'
 import type { CheckedItem, CheckedQuery } from './query.js'
 import { RecentTerms } from './recent-terms.js'
 import { TermTable } from './term-table.js'
@@ -10,6 +13,9 @@ export const POSITION_MAX = 2 ** 32 - 2
 
 /** Types whose numbers are kept in a map too: so many that no sensible store has more. */
 const QUICK_TYPES = 1024
+
+/** A search that takes no more steps than that is not worth remembering. */
+const QUICK_STEPS = 256
 
 /** What an append is told that would go past the last position. */
 export function tooMany(): SluiceError {
@@ -49,6 +55,15 @@ export class EventIndex {
   readonly #byType = new PostingLists()
   readonly #byTag = new PostingLists()
   readonly recent = new RecentTerms(1)
+  readonly #gaps = new KnownGaps()
+  /** All looks at lists of positions that searches have taken. */
+  readonly work: Work = { steps: 0 }
+  readonly #quickSteps: number
+
+  /** What a search finds that takes more steps than `quickSteps` is remembered: another number than the usual one is for tests. */
+  constructor(quickSteps = QUICK_STEPS) {
+    this.#quickSteps = quickSteps
+  }
 
   /** The position of the last event; 0 where there is none. */
   get head(): number {
@@ -82,6 +97,7 @@ export class EventIndex {
 
   /** Takes all events above a position out again. They must be among the recent ones. */
   rollBack(position: number): void {
+    if (this.head > position) this.#gaps.clear()
     while (this.head > position) {
       for (const tag of this.recent.tagsOf(this.head)) this.#byTag.pop(tag)
       this.#byType.pop(this.typeOf(this.head))
@@ -105,35 +121,20 @@ export class EventIndex {
       if (item === undefined || !this.#canMatch(item, found?.position ?? after)) continue
       const [planned] = this.#planItem(item, itemIndex)
       if (planned === undefined) continue
-      const position = this.floor(planned, this.head, (found?.position ?? after) + 1)
+      const position = this.#lastOf(planned, found?.position ?? after)
       if (position > 0) found = { position, itemIndex }
     }
     return found
   }
 
-  /** The highest position from `to` down to `from` that an item matches; 0 where there is none. */
-  floor(item: PlannedItem, to: number, from = 1): number {
-    let position = to
-    while (position >= from) {
-      const common = item.tags.length === 0 ? position : this.#commonFloor(item.tags, position)
-      if (common < from) return 0
-      if (item.types.length === 0 || (common <= this.head && item.types.includes(this.typeOf(common)))) return common
-      // On to the next one of those types: where they are rare, few of the tags' events are looked at.
-      position = this.#typeFloor(item.types, common)
-    }
-    return 0
-  }
-
-  /** The lowest position from `from` up to `to` that an item matches; 0 where there is none. */
-  ceiling(item: PlannedItem, from: number, to: number): number {
-    let position = from
-    while (position > 0 && position <= to) {
-      const common = item.tags.length === 0 ? position : this.#commonCeiling(item.tags, position)
-      if (common === 0 || common > to) return 0
-      if (item.types.length === 0 || (common <= this.head && item.types.includes(this.typeOf(common)))) return common
-      position = this.#typeCeiling(item.types, common)
-    }
-    return 0
+  /** Goes through the matches of an item, in one direction. */
+  cursorOf({ types, tags }: PlannedItem, backwards: boolean): ItemCursor {
+    const byCount =
+      tags.length < 2 ? tags : tags.toSorted((one, other) => this.#byTag.count(one) - this.#byTag.count(other))
+    const seekers: Seeker[] = byCount.map((tag) => new PostingSeeker(this.#byTag, tag, backwards))
+    // Last: to look at the type of a position costs less than to find one of that type, where a tag has given it.
+    if (types.length > 0) seekers.push(new TypeSeeker(this.#byType, types, this.#typeOf, backwards))
+    return new ItemCursor(seekers, backwards, this.work)
   }
 
   /** Gives the next position to an event of this type. */
@@ -177,45 +178,23 @@ export class EventIndex {
     return number
   }
 
-  /** The highest position up to `position` that has any of the types; 0 where there is none. */
-  #typeFloor(types: readonly number[], position: number): number {
-    let highest = 0
-    for (const type of types) highest = Math.max(highest, this.#byType.floor(type, position))
-    return highest
+  /** The last match of an item above `after`; 0 where there is none. */
+  #lastOf(item: PlannedItem, after: number): number {
+    const { types, tags } = item
+    const [tag] = tags
+    let last = 0
+    if (tag === undefined) for (const type of types) last = Math.max(last, this.#byType.last(type))
+    else if (tags.length > 1 || types.length > 0) return this.#lastCommon(item, after)
+    else last = this.#byTag.last(tag)
+    return last > after ? last : 0
   }
 
-  /** The lowest position from `position` on that has any of the types; 0 where there is none. */
-  #typeCeiling(types: readonly number[], position: number): number {
-    let lowest = 0
-    for (const type of types) {
-      const ceiling = this.#byType.ceiling(type, position)
-      if (ceiling > 0 && (lowest === 0 || ceiling < lowest)) lowest = ceiling
-    }
-    return lowest
-  }
-
-  /** The highest position up to `position` that all tags have: each tag in turn pulls it down, until none does. */
-  #commonFloor(tags: readonly number[], position: number): number {
-    let common = position
-    for (let agreed = 0, turn = 0; agreed < tags.length; turn++) {
-      const floor = this.#byTag.floor(tags[turn % tags.length] ?? 0, common)
-      if (floor === 0) return 0
-      agreed = floor === common ? agreed + 1 : 1
-      common = floor
-    }
-    return common
-  }
-
-  /** The lowest position from `position` on that all tags have; 0 where there is none. */
-  #commonCeiling(tags: readonly number[], position: number): number {
-    let common = position
-    for (let agreed = 0, turn = 0; agreed < tags.length; turn++) {
-      const ceiling = this.#byTag.ceiling(tags[turn % tags.length] ?? 0, common)
-      if (ceiling === 0) return 0
-      agreed = ceiling === common ? agreed + 1 : 1
-      common = ceiling
-    }
-    return common
+  #lastCommon(item: PlannedItem, after: number): number {
+    const cursor = this.cursorOf(item, true)
+    const position = cursor.find(this.head, after + 1, this.#quickSteps)
+    if (position !== PAUSED) return position
+    const terms = [item.types, item.tags].map((each) => each.toSorted((one, other) => one - other).join())
+    return this.#gaps.lastMatch(terms.join(';'), cursor, this.head, after)
   }
 }
 

@@ -3,9 +3,11 @@ import fc from 'fast-check'
 import { EventIndex } from '../../src/events/event-index.js'
 import { IdWindow } from '../../src/events/id-window.js'
 import { InFlight } from '../../src/events/in-flight.js'
+import { PAUSED } from '../../src/events/item-cursor.js'
 import { MatchCursor } from '../../src/events/match-cursor.js'
 import { NumberList } from '../../src/events/number-list.js'
 import { PostingLists } from '../../src/events/posting-lists.js'
+import { PostingSeeker } from '../../src/events/posting-seeker.js'
 import type { CheckedItem, CheckedQuery } from '../../src/events/query.js'
 import { RecentTerms } from '../../src/events/recent-terms.js'
 import { TermTable } from '../../src/events/term-table.js'
@@ -81,15 +83,23 @@ test('a term table takes nothing that was not packed', (t) => {
   t.throws(() => table.termOf(2), { instanceOf: RangeError })
 })
 
+function floorOf(lists: PostingLists, term: number, position: number): number {
+  return new PostingSeeker(lists, term, true).seek(position)
+}
+
+function ceilingOf(lists: PostingLists, term: number, position: number): number {
+  return new PostingSeeker(lists, term, false).seek(position)
+}
+
 test('a term that had many positions, and lost them all, can have some again', (t) => {
   for (const many of [1, 2, 5, 17, 40]) {
     const lists = new PostingLists()
     for (let position = 1; position <= many; position++) lists.push(0, position)
     for (let position = 1; position <= many; position++) lists.pop(0)
-    t.deepEqual([lists.count(0), lists.last(0), lists.floor(0, 99), lists.ceiling(0, 1)], [0, 0, 0, 0])
+    t.deepEqual([lists.count(0), lists.last(0), floorOf(lists, 0, 99), ceilingOf(lists, 0, 1)], [0, 0, 0, 0])
     for (const position of [50, 51, 52]) lists.push(0, position)
     t.deepEqual(
-      [lists.at(0, 0), lists.at(0, 1), lists.at(0, 2), lists.ceiling(0, 1)],
+      [lists.at(0, 0), lists.at(0, 1), lists.at(0, 2), ceilingOf(lists, 0, 1)],
       [50, 51, 52, 50],
       `${many} before`,
     )
@@ -127,8 +137,8 @@ test('posting lists hold what arrays hold, whatever is taken away again', (t) =>
             expected,
           )
           for (const at of [0, 1, 3, 4, position >>> 1, position, position + 1]) {
-            t.is(lists.floor(each, at), expected.findLast((one) => one <= at) ?? 0)
-            t.is(lists.ceiling(each, at), expected.find((one) => one >= at) ?? 0)
+            t.is(floorOf(lists, each, at), expected.findLast((one) => one <= at) ?? 0)
+            t.is(ceilingOf(lists, each, at), expected.find((one) => one >= at) ?? 0)
           }
         }
       }
@@ -138,6 +148,33 @@ test('posting lists hold what arrays hold, whatever is taken away again', (t) =>
     }),
     seeded(t, 60),
   )
+})
+
+test('a seeker goes on from where it is, up or down, over short ways and long ones', (t) => {
+  const { seed, below } = random()
+  t.log(`seed ${seed}`)
+  for (const count of [0, 1, 3, 4, 5, 16, 17, 100, 40_000]) {
+    const lists = new PostingLists()
+    const positions: number[] = []
+    for (let position = 0; positions.length < count; ) {
+      position += 1 + below(5)
+      positions.push(position)
+    }
+    for (const position of positions) lists.push(0, position)
+    const highest = (positions.at(-1) ?? 0) + 3
+    for (const stride of [1, 10, 1000, 50_000]) {
+      const up = new PostingSeeker(lists, 0, false)
+      const down = new PostingSeeker(lists, 0, true)
+      for (let at = below(stride); at <= highest; at += 1 + below(stride)) {
+        t.is(up.seek(at), positions.find((one) => one >= at) ?? 0)
+        if (highest > 1000) at += below(20) * stride
+      }
+      for (let at = highest - below(stride); at >= 0; at -= 1 + below(stride)) {
+        t.is(down.seek(at), positions.findLast((one) => one <= at) ?? 0)
+        if (highest > 1000) at -= below(20) * stride
+      }
+    }
+  }
 })
 
 test('recent terms are a queue with two ends', (t) => {
@@ -198,9 +235,11 @@ function queryMatches(query: CheckedQuery, event: Sample): boolean {
   return query === 'all' || query.some((item) => itemMatches(item, event))
 }
 
-function positionsOf(cursor: MatchCursor): number[] {
+function positionsOf(cursor: MatchCursor, steps?: number): number[] {
   const positions: number[] = []
-  for (let position = cursor.next(); position !== 0; position = cursor.next()) positions.push(position)
+  for (let position = cursor.next(steps); position !== 0; position = cursor.next(steps)) {
+    if (position !== PAUSED) positions.push(position)
+  }
   return positions
 }
 
@@ -217,7 +256,8 @@ test('the index finds what looking at every event finds, also after some were ta
       history,
       fc.array(fc.tuple(queries, fc.nat(120), fc.nat(120)), { minLength: 5, maxLength: 12 }),
       (steps, asked) => {
-        const index = new EventIndex()
+        // One that remembers every search of more than a few steps.
+        const index = new EventIndex(2)
         let events: Sample[] = []
         for (const step of steps) {
           if (typeof step === 'number') {
@@ -241,9 +281,15 @@ test('the index finds what looking at every event finds, also after some were ta
           if (end >= from) {
             t.deepEqual(positionsOf(new MatchCursor(index, plan, end, from, true)), between.toReversed())
           }
+          const paused = new MatchCursor(index, plan, from, end, false)
+          t.deepEqual(positionsOf(paused, 1), between, 'also one step at a time')
           const last = found.findLast((position) => position > one)
           const match = index.lastMatch(query, one)
           t.is(match?.position, last)
+          t.is(
+            index.lastMatch(query, other)?.position,
+            found.findLast((position) => position > other),
+          )
           if (match === undefined || query === 'all') continue
           const item = query[match.itemIndex ?? -1]
           const event = events[match.position - 1]
