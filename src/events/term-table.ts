@@ -84,6 +84,16 @@ export class TermTable {
     return wide ? page.toString('utf16le', at, at + bytes) : page.toString('latin1', at, at + bytes)
   }
 
+  /** Where a block of strings ends that begins at number `from`: at `to`, or before what would make it larger than `bytesMax`. */
+  blockEnd(from: number, to: number, bytesMax: number): number {
+    let end = from
+    for (let bytes = 0; end < to; end++) {
+      bytes += 4 + bytesOf(this.#lengths.at(end))
+      if (bytes > bytesMax && end > from) break
+    }
+    return end
+  }
+
   /**
    * The strings from number `from` to before `to`, for {@link unpack}: their number, the lengths of all, the characters
    * of all; numbers in 32 bits, little-endian.
