@@ -97,6 +97,7 @@ export class EventAppender {
   #accept(events: readonly CheckedEvent[]): Promise<AppendedRange> | undefined {
     const first = this.#log.nextLsn
     if (first + events.length - 1 > POSITION_MAX) throw tooMany()
+    this.#index.checkRoom()
     const only = events.length === 1 ? events[0] : undefined
     // Both go through one promise more, so that they resolve in the order of their positions.
     const appended =

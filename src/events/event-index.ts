@@ -6,7 +6,7 @@ import { PostingLists } from './posting-lists.js'
 import { PostingSeeker, type Seeker, TypeSeeker } from './posting-seeker.js'
 import type { CheckedItem, CheckedQuery } from './query.js'
 import { RecentTerms } from './recent-terms.js'
-import { TermTable } from './term-table.js'
+import { TermTable, tooManyTerms } from './term-table.js'
 
 /** Positions are kept in 32 bits. */
 export const POSITION_MAX = 2 ** 32 - 2
@@ -41,15 +41,26 @@ export interface Match {
   readonly itemIndex: number | undefined
 }
 
+/** Other limits than the usual ones are for tests. */
+export interface EventIndexLimits {
+  /** What a search finds that takes more steps is remembered. */
+  readonly quickSteps?: number
+  /** Pages that the strings of types may take, and those of tags. */
+  readonly termPages?: number
+}
+
 /**
  * Knows of every event its type and its tags, and finds those that a query matches, without reading the log: of the events
  * that were accepted, durable or not.
  */
 export class EventIndex {
-  readonly types = new TermTable()
+  readonly types: TermTable
   /** Types come again and again, and are few: of the first ones a map knows the numbers faster than the table. */
   readonly #typeNumbers = new Map<string, number>()
-  readonly tags = new TermTable()
+  readonly tags: TermTable
+  /** Numbers of types and tags below these are written down: they stay with their strings, used or not. */
+  #keptTypes = 0
+  #keptTags = 0
   /** The type of the event at position 1, 2, … */
   readonly #typeOf = new NumberList()
   readonly #byType = new PostingLists()
@@ -60,9 +71,10 @@ export class EventIndex {
   readonly work: Work = { steps: 0 }
   readonly #quickSteps: number
 
-  /** What a search finds that takes more steps than `quickSteps` is remembered: another number than the usual one is for tests. */
-  constructor(quickSteps = QUICK_STEPS) {
+  constructor({ quickSteps = QUICK_STEPS, termPages }: EventIndexLimits = {}) {
     this.#quickSteps = quickSteps
+    this.types = new TermTable(undefined, termPages)
+    this.tags = new TermTable(undefined, termPages)
   }
 
   /** The position of the last event; 0 where there is none. */
@@ -95,7 +107,21 @@ export class EventIndex {
     this.recent.endEvent()
   }
 
-  /** Takes all events above a position out again. They must be among the recent ones. */
+  /** Throws `SLUICE_INVALID_ARGUMENT` where there may be no room for more types and tags. */
+  checkRoom(): void {
+    if (this.types.full || this.tags.full) throw tooManyTerms()
+  }
+
+  /** Numbers of types and tags below these are written down: they are not given to others. */
+  keepTerms(types: number, tags: number): void {
+    this.#keptTypes = Math.max(this.#keptTypes, types)
+    this.#keptTags = Math.max(this.#keptTags, tags)
+  }
+
+  /**
+   * Takes all events above a position out again, and with them types and tags that nothing else has and that are not
+   * written down. The events must be among the recent ones.
+   */
   rollBack(position: number): void {
     if (this.head > position) this.#gaps.clear()
     while (this.head > position) {
@@ -104,6 +130,10 @@ export class EventIndex {
       this.recent.pop()
       this.#typeOf.truncate(this.head - 1)
     }
+    this.tags.truncate(usedOf(this.tags, this.#byTag, this.#keptTags))
+    const types = usedOf(this.types, this.#byType, this.#keptTypes)
+    for (let type = types; type < this.types.size; type++) this.#typeNumbers.delete(this.types.termOf(type))
+    this.types.truncate(types)
   }
 
   /** A query in the index's numbers. It is for now: events that come later can bring types and tags that it lacks. */
@@ -196,6 +226,13 @@ export class EventIndex {
     const terms = [item.types, item.tags].map((each) => each.toSorted((one, other) => one - other).join())
     return this.#gaps.lastMatch(terms.join(';'), cursor, this.head, after)
   }
+}
+
+/** How many terms are left when those at the end go that have no position, down to those that are kept. */
+function usedOf(table: TermTable, lists: PostingLists, kept: number): number {
+  let used = table.size
+  while (used > kept && lists.count(used - 1) === 0) used--
+  return used
 }
 
 /** The last position of a term; 0 where there is no such term. */

@@ -125,6 +125,7 @@ export class IndexCheckpoints {
         tags: { from: this.#sealed.tags, to: this.#index.tags.size },
         ...identityOf(record),
       }
+      this.#index.keepTerms(scope.types.to, scope.tags.to)
       this.#makeFolder() // Where that fails, so does what comes next, and says so.
       await writeDerivedSnapshot(
         { ...this.#folder, name: nameOf(first) },

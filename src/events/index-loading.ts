@@ -133,6 +133,7 @@ export class IndexLoading {
         if (good) {
           if (head.sealed) {
             this.#sealed = { name: head.name, types: types.size, tags: tags.size }
+            this.#index.keepTerms(types.size, tags.size)
             this.#index.recent.dropBelow(head.last + 1)
           }
           return true

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { SluiceError } from '../errors.js'
 import { NumberList } from './number-list.js'
 
 /** Each shard is a table of its own: what has to be made anew when one grows is small, and no append waits for long. */
@@ -9,9 +10,14 @@ const SLOTS_MIN = 8
 
 /** Bytes of a page of keys. A longer key gets a page of its own. */
 const PAGE_BYTES = 256 * 1024
-/** Keys begin at multiples of four bytes, so that a place fits into 32 bits: 16 GiB of keys. */
+/** Keys begin at multiples of four bytes, so that a place fits into 32 bits: of so many pages, 16 GiB of keys. */
 const UNIT_SHIFT = 2
 const UNITS_PER_PAGE = PAGE_BYTES >>> UNIT_SHIFT
+const PAGES_MAX = 2 ** 32 / UNITS_PER_PAGE
+/** Lists of positions number their places in 30 bits. */
+const TERMS_MAX = 2 ** 30
+/** Full is what has only a quarter left: more than one append can bring. */
+const FULL_SHARE = 3 / 4
 
 /** A shorter key is written here: that takes less than to call for it. */
 const WRITTEN_HERE_MAX = 48
@@ -39,8 +45,17 @@ export class TermTable {
   #lastHash = 0
   #lastNumber = -1
 
-  constructor(seed = randomInt(2 ** 32)) {
+  readonly #pagesMax: number
+
+  /** Other pages than the usual number are for tests. */
+  constructor(seed = randomInt(2 ** 32), pagesMax = PAGES_MAX) {
     this.#seed = seed
+    this.#pagesMax = pagesMax
+  }
+
+  /** Whether no more should come: what does comes out of what is kept for those that are under way. */
+  get full(): boolean {
+    return this.#pages.length >= this.#pagesMax * FULL_SHARE || this.size >= TERMS_MAX * FULL_SHARE
   }
 
   /** How many strings there are: the next one gets this number. */
@@ -67,7 +82,7 @@ export class TermTable {
     return number
   }
 
-  /** The number of a string, which gets one where it has none. */
+  /** The number of a string, which gets one where it has none. Throws `SLUICE_INVALID_ARGUMENT`, and changes nothing, where no room is left. */
   intern(term: string): number {
     const found = this.find(term)
     if (found >= 0) return found
@@ -76,6 +91,26 @@ export class TermTable {
     this.#link(number, this.#lastHash)
     this.#lastNumber = number
     return number
+  }
+
+  /** Forgets all strings from number `size` on: the next one gets that number. */
+  truncate(size: number): void {
+    if (size >= this.size) return
+    this.#lastTerm = undefined
+    for (let number = this.size - 1; number >= size; number--) {
+      const { page, at, bytes, wide } = this.#placeOf(number)
+      this.#unlink(number, this.#hashBytes(page, at, at + bytes, wide))
+      this.#lengths.truncate(number)
+    }
+    this.#starts.truncate(size)
+    if (size === 0) {
+      this.#pages.length = 0
+      this.#pageEnd = PAGE_BYTES
+      return
+    }
+    const start = this.#starts.at(size - 1)
+    this.#pages.length = Math.floor(start / UNITS_PER_PAGE) + 1
+    this.#pageEnd = ((start % UNITS_PER_PAGE) << UNIT_SHIFT) + rounded(bytesOf(this.#lengths.at(size - 1)))
   }
 
   /** The string of a number below `size`. */
@@ -206,14 +241,35 @@ export class TermTable {
   #room(bytes: number): { page: Buffer; start: number } {
     let page = this.#pages[this.#pages.length - 1]
     if (page === undefined || this.#pageEnd + bytes > PAGE_BYTES) {
+      if (this.#pages.length >= this.#pagesMax) throw tooManyTerms()
       page = Buffer.alloc(Math.max(PAGE_BYTES, bytes))
       this.#pages.push(page)
       this.#pageEnd = 0
     }
     const start = this.#pageEnd
     this.#starts.push((this.#pages.length - 1) * UNITS_PER_PAGE + (start >>> UNIT_SHIFT))
-    this.#pageEnd += (bytes + 3) & ~3
+    this.#pageEnd += rounded(bytes)
     return { page, start }
+  }
+
+  #unlink(number: number, hash: number): void {
+    const index = hash & SHARD_MASK
+    const shard = this.#shards[index]
+    if (shard === undefined) return // There are as many as the mask allows.
+    this.#shardSizes[index] = (this.#shardSizes[index] ?? 0) - 1
+    const mask = shard.length - 1
+    let hole = firstAt(hash, mask)
+    while (shard[hole] !== number + 1) hole = (hole + 2) & mask
+    // Those behind it move up, as far as they may: a search ends at a hole.
+    for (let at = (hole + 2) & mask; shard[at] !== 0; at = (at + 2) & mask) {
+      const wanted = firstAt(shard[at + 1] ?? 0, mask)
+      if (((at - wanted) & mask) < ((at - hole) & mask)) continue
+      shard[hole] = shard[at] ?? 0
+      shard[hole + 1] = shard[at + 1] ?? 0
+      hole = at
+    }
+    shard[hole] = 0
+    shard[hole + 1] = 0
   }
 
   #link(number: number, hash: number): void {
@@ -234,6 +290,17 @@ export class TermTable {
     put(grown, number, hash)
     this.#shards[index] = grown
   }
+}
+
+/** What an append is told for whose types or tags there is no room. */
+export function tooManyTerms(): SluiceError {
+  const message = 'the event store has too many different types or tags: about 800 million, or 12 GiB, are the most'
+  return new SluiceError('SLUICE_INVALID_ARGUMENT', message)
+}
+
+/** To a multiple of four. */
+function rounded(bytes: number): number {
+  return (bytes + 3) & ~3
 }
 
 function put(shard: Uint32Array, number: number, hash: number): void {

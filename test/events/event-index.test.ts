@@ -71,6 +71,64 @@ test('a term table numbers strings as a map does, and hands them over packed', (
   )
 })
 
+test('a term table forgets its last strings as a map does, and gives their numbers to others', (t) => {
+  const steps = fc.array(fc.oneof(terms, fc.integer({ min: 0, max: 30 })), { maxLength: 300 })
+  fc.assert(
+    fc.property(steps, (list) => {
+      const table = new TermTable()
+      const model: string[] = []
+      for (const step of list) {
+        if (typeof step === 'string') {
+          if (!model.includes(step)) model.push(step)
+          t.is(table.intern(step), model.indexOf(step))
+        } else {
+          const forgotten = model.splice(Math.max(0, model.length - step))
+          table.truncate(model.length)
+          for (const term of forgotten) t.is(table.find(term), -1)
+        }
+        t.is(table.size, model.length)
+      }
+      for (const [number, term] of model.entries()) {
+        t.is(table.find(term), number)
+        t.is(table.termOf(number), term)
+      }
+    }),
+    seeded(t, 150),
+  )
+})
+
+test('a term table that grows and is cut down, again and again, takes no more room', (t) => {
+  const table = new TermTable()
+  table.intern('first')
+  let bytes = 0
+  for (let round = 0; round < 20; round++) {
+    for (let n = 0; n < 5000; n++) table.intern(`round ${round}, ${n}, ${'x'.repeat(n % 200)}`)
+    if (round === 0) bytes = table.bytes
+    t.true(table.bytes <= bytes * 1.1, `${table.bytes} bytes, at first ${bytes}`)
+    table.truncate(1)
+  }
+  t.is(table.find('first'), 0)
+  t.is(table.intern('second'), 1)
+})
+
+test('a term table that has no room left refuses, and keeps what it has', (t) => {
+  const table = new TermTable(1, 4)
+  const long = (n: number) => `${n}`.padEnd(200_000, 'x')
+  for (let n = 0; n < 4; n++) {
+    t.is(table.full, n >= 3)
+    t.is(table.intern(long(n)), n)
+  }
+  for (let again = 0; again < 2; again++) {
+    t.throws(() => table.intern(long(4)), { code: 'SLUICE_INVALID_ARGUMENT', message: /types or tags/ })
+  }
+  t.is(table.size, 4)
+  t.is(table.find(long(4)), -1)
+  for (let n = 0; n < 4; n++) t.is(table.find(long(n)), n)
+  t.is(table.intern('a short one still fits'), 4)
+  const packed = table.pack(0, 5)
+  t.throws(() => new TermTable(1, 3).unpack(packed), { code: 'SLUICE_INVALID_ARGUMENT' })
+})
+
 test('a term table takes nothing that was not packed', (t) => {
   const table = new TermTable()
   table.intern('one')
@@ -274,7 +332,7 @@ test('the index finds what looking at every event finds, also after some were ta
       fc.array(fc.tuple(queries, fc.nat(120), fc.nat(120)), { minLength: 5, maxLength: 12 }),
       (steps, asked) => {
         // One that remembers every search of more than a few steps.
-        const index = new EventIndex(2)
+        const index = new EventIndex({ quickSteps: 2 })
         let events: Sample[] = []
         for (const step of steps) {
           if (typeof step === 'number') {
@@ -288,6 +346,8 @@ test('the index finds what looking at every event finds, also after some were ta
           }
         }
         t.is(index.head, events.length)
+        t.is(index.tags.size, new Set(events.flatMap(({ tags }) => tags)).size, 'tags that are gone are forgotten')
+        t.is(index.types.size, new Set(events.map(({ type }) => type)).size, 'and types')
         for (const [query, one, other] of asked) {
           const [from, to] = [Math.min(one, other) + 1, Math.max(one, other) + 1]
           const found = events.flatMap((event, at) => (queryMatches(query, event) ? [at + 1] : []))
