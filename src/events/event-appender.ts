@@ -60,6 +60,11 @@ export class EventAppender {
     return this.#line.size
   }
 
+  /** Appends that are held as accepted and perhaps not durable. */
+  get inFlight(): number {
+    return this.#inFlight.held
+  }
+
   /** Appends events whose arguments were checked. Throws `SLUICE_RECORD_TOO_LARGE`. */
   append(
     events: readonly CheckedEvent[],

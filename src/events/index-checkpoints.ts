@@ -78,8 +78,9 @@ export class IndexCheckpoints {
     return { index, ids, checkpoints, recovery: { loaded, rebuilt: index.head - loaded, discarded } }
   }
 
-  /** Whether there is enough for a file of its own. */
+  /** Whether there is enough for a file of its own, and none is being written. */
   get due(): boolean {
+    if (this.#writing !== undefined) return false
     const events = this.#log.durableLsn - this.#index.recent.firstPosition + 1
     return events >= this.#retryAt && this.#fills(this.#log.durableLsn)
   }

@@ -113,9 +113,8 @@ export class IndexLoading {
   }
 
   async #belongs(head: IndexFileHead): Promise<boolean> {
-    if (head.last > this.#log.durableLsn) return false
     const record = await this.#log.get(head.last)
-    if (record === undefined) return false
+    if (record === undefined) return false // It is ahead of the log.
     const { lastChecksum, lastTimestamp } = identityOf(record)
     return lastChecksum === head.lastChecksum && lastTimestamp === head.lastTimestamp
   }

@@ -283,6 +283,24 @@ test('recent terms are a queue with two ends', (t) => {
   )
 })
 
+test('recent terms that were given up are given back', (t) => {
+  const recent = new RecentTerms(1)
+  let most = 0
+  for (let position = 1; position <= 400_000; position++) {
+    recent.pushTag(position)
+    recent.pushTag(2 * position)
+    recent.endEvent()
+    if (position % 1000 === 0) recent.dropBelow(position - 99)
+    most = Math.max(most, recent.bytes)
+  }
+  // 65,536 events of two tags that are given up, and a thousand, at 4 bytes a number, in pages of 64 KiB.
+  t.true(most <= 3 * 4 * 70_000 + 4 * 65_536, `${most} bytes`)
+  t.is(recent.firstPosition, 399_901)
+  for (let position = 399_901; position <= 400_000; position++) {
+    t.deepEqual(recent.tagsOf(position), [position, 2 * position])
+  }
+})
+
 interface Sample {
   readonly type: string
   readonly tags: readonly string[]
@@ -419,4 +437,14 @@ test('what is in flight is found by position until it is durable or taken back',
   t.is(await inFlight.holding(5000), 2499)
   inFlight.settle(5000)
   t.is(inFlight.holding(5000), undefined)
+  t.is(inFlight.held, 0)
+  // One is always under way: those that are durable are given up all the same.
+  let most = 0
+  for (let position = 5001; position <= 15_000; position++) {
+    inFlight.add(position, Promise.resolve(position))
+    inFlight.settle(position - 1)
+    most = Math.max(most, inFlight.held)
+  }
+  t.true(most <= 3000, `${most} are held`)
+  t.is(await inFlight.holding(15_000), 15_000)
 })

@@ -1,11 +1,11 @@
 import test from 'ava'
 import { EventIndex } from '../../src/events/event-index.js'
 import { IdWindow } from '../../src/events/id-window.js'
-import { decodeHead, decodeIndexFile, encodeIndexFile } from '../../src/events/index-file.js'
+import { decodeHead, decodeIndexFile, encodeIndexFile, type IndexFileHead } from '../../src/events/index-file.js'
 import { openEventStoreSealing } from '../../src/events/open-event-store.js'
 import type { DirectoryEventStore, EventStoreOptions } from '../../src/events/store-contract.js'
 import { openLog } from '../../src/log/open-log.js'
-import { openSnapshot } from '../../src/snapshot/snapshot-file.js'
+import { openSnapshot, writeDerivedSnapshot } from '../../src/snapshot/snapshot-file.js'
 import { type Fault, type FileSystemCallName, SimulatedFileSystem } from '../../src/testing/index.js'
 import { EVENTS, positionsOf } from '../support/simulated-event-store.js'
 import { bytesOf } from '../support/simulated-files.js'
@@ -196,6 +196,119 @@ test('a file of another store is not believed, wherever it stands', async (t) =>
     await finds(t, store, 25)
     await store.close()
   }
+})
+
+/** Writes a file of the index once more, with another head. */
+async function rewriteHead(
+  fileSystem: SimulatedFileSystem,
+  name: string,
+  change: (head: IndexFileHead) => Partial<IndexFileHead>,
+): Promise<void> {
+  const place = { fileSystem, directory: INDEX, name }
+  const blocks: Buffer[] = []
+  for await (const block of (await openSnapshot(place)) ?? []) blocks.push(block)
+  const head = decodeHead(blocks[0] ?? Buffer.alloc(0))
+  if (head === undefined) throw new Error(`${name} has no head`)
+  blocks[0] = Buffer.from(JSON.stringify({ ...head, ...change(head) }))
+  await writeDerivedSnapshot(place, blocks)
+}
+
+test('a file is believed only if all fits that its head says of the log', async (t) => {
+  const changes: readonly ((head: IndexFileHead) => Partial<IndexFileHead>)[] = [
+    ({ lastChecksum }) => ({ lastChecksum: lastChecksum ^ 1 }),
+    ({ lastTimestamp }) => ({ lastTimestamp: lastTimestamp + 1 }),
+    ({ last }) => ({ last: last + 1 }),
+    () => ({ last: 1000 }),
+    ({ first }) => ({ first: first + 1 }),
+    () => ({ behind: 'another' }),
+    ({ tags }) => ({ tags: { from: tags.from + 1, to: tags.to } }),
+    ({ types }) => ({ types: { from: types.from, to: types.to + 1 } }),
+  ]
+  for (const [at, change] of [() => ({}), ...changes].entries()) {
+    const fileSystem = await stored(25)
+    await rewriteHead(fileSystem, '0000000011.index', change)
+    const store = await open(fileSystem)
+    t.is(store.recovery.index.loaded, at === 0 ? 25 : 10, `change ${at}`)
+    t.is(store.recovery.index.discarded.length > 0, at > 0)
+    await finds(t, store, 25)
+    await store.close()
+  }
+})
+
+test('ids that are read from the log are forgotten as those of files are', async (t) => {
+  const options = { rememberedIds: 12 }
+  const fileSystem = await stored(37, options)
+  for (const name of fileSystem.listSync(INDEX)) fileSystem.removeSync(`${INDEX}/${name}`)
+  const store = await open(fileSystem, options)
+  t.is(store.stats().index.ids, 12)
+  t.deepEqual(await store.append({ type: 'Odd', id: 'id25' }), { first: 38, last: 38 }, 'it came too late')
+  await store.close()
+})
+
+test('what is accepted when the store is closed is in its files', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const store = await open(fileSystem, { flush: { everyMs: 3_600_000 } })
+  await store.append({ type: 'Odd', tags: ['n:1'] })
+  const rest = Array.from({ length: 24 }, (_, at) => store.append({ type: 'Odd', tags: [`n:${at + 2}`] }))
+  await store.close()
+  await Promise.all(rest)
+  const again = await open(fileSystem)
+  t.deepEqual(again.recovery.index, { loaded: 25, rebuilt: 0, discarded: [] })
+  await again.close()
+})
+
+test('a file that is being written when the store is closed, and fails, is told of once, and written then', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const store = await open(fileSystem)
+  const failures: unknown[] = []
+  store.on('checkpointFailed', (error) => failures.push(error))
+  const release = fileSystem.inject({ call: 'write', path: /\.index/, hold: true, error: 'EIO' })
+  await append(store, 1, 12)
+  t.deepEqual(failures, [])
+  const closed = store.close()
+  await quiet()
+  release()
+  await closed
+  t.is(failures.length, 1)
+  t.like(failures[0], { code: 'SLUICE_IO' })
+  const again = await open(fileSystem)
+  t.like(again.recovery.index, { loaded: 10, discarded: [] }, 'one file is written at the end')
+  await finds(t, again, 12)
+  await again.close()
+})
+
+test('types and tags that are in a file keep their numbers, also where their events were taken back', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  let store = await open(fileSystem)
+  await append(store, 1, 9)
+  let gone: Promise<unknown> | undefined
+  store.on('durable', (position) => {
+    if (position !== 10) return
+    fileSystem.inject({ call: 'writeSync', path: SEGMENT, error: 'ENOSPC' })
+    gone = rejection(store.append({ type: 'Gone', tags: ['gone:1', 'gone:2', 'gone:3'] }))
+  })
+  await append(store, 10, 10)
+  t.like(await gone, { code: 'SLUICE_DISK_FULL' })
+  await quiet()
+  const place = { fileSystem, directory: INDEX, name: '0000000001.index' }
+  for await (const block of (await openSnapshot(place)) ?? []) {
+    t.is(decodeHead(block)?.tags.to, 13 + 3, 'the file has them')
+    break
+  }
+  const killed = fileSystem.killProcess()
+  store = await open(killed)
+  t.deepEqual(store.recovery.index, { loaded: 10, rebuilt: 0, discarded: [] })
+  await append(store, 11, 11)
+  killed.inject({ call: 'writeSync', path: SEGMENT, error: 'ENOSPC' })
+  t.like(await rejection(store.append({ type: 'Gone', tags: ['gone:4'] })), { code: 'SLUICE_DISK_FULL' })
+  await append(store, 12, 25)
+  await finds(t, store, 25)
+  await store.close()
+  store = await open(killed)
+  t.deepEqual(store.recovery.index, { loaded: 25, rebuilt: 0, discarded: [] })
+  await finds(t, store, 25)
+  t.deepEqual(await positionsOf(store, { tags: ['gone:1'] }), [])
+  await store.close()
 })
 
 test('only the last ids are remembered, over a restart too', async (t) => {
