@@ -61,6 +61,7 @@ export class IndexLoading {
     }
     let from = files.length
     for (let ids = 0; from > 0 && ids < this.#ids.size; from--) ids += files[from - 1]?.head.ids ?? 0
+    this.#index.tags.reserve(files.at(-1)?.head.tags.to ?? 0)
     for (const [at, file] of files.entries()) {
       if (await this.#loadFile(file, at >= from)) continue
       for (const { name } of files.slice(at)) this.#discard(name)

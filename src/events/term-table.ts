@@ -19,6 +19,9 @@ const TERMS_MAX = 2 ** 30
 /** Full is what has only a quarter left: more than one append can bring. */
 const FULL_SHARE = 3 / 4
 
+/** More strings than that are not believed in before they are there. */
+const RESERVED_MAX = 2 ** 22
+
 /** A shorter key is written here: that takes less than to call for it. */
 const WRITTEN_HERE_MAX = 48
 
@@ -147,6 +150,16 @@ export class TermTable {
     return packed
   }
 
+  /** Makes room for so many strings at one go, where that is more than there are: of what does not have any yet. */
+  reserve(size: number): void {
+    if (this.size > 0) return
+    // Three eighths of a shard are taken at the most; an eighth more, because they are not spread evenly.
+    const wanted = (Math.min(size, RESERVED_MAX) / SHARDS) * (8 / 3) * (9 / 8)
+    let slots = 2 * SLOTS_MIN
+    while (slots < wanted) slots *= 2
+    for (let at = 0; at < SHARDS; at++) this.#shards[at] = new Uint32Array(slots)
+  }
+
   /** Takes up strings of {@link pack} that it does not have yet; `false` where they are not of that form. */
   unpack(packed: Buffer): boolean {
     if (packed.length < 4) return false
@@ -158,10 +171,12 @@ export class TermTable {
       const length = packed.readUInt32LE(4 + 4 * index)
       const end = at + bytesOf(length)
       if (end > packed.length) return false
-      const hash = this.#hashBytes(packed, at, end, length >= WIDE)
       const number = this.size
       const { page, start } = this.#room(end - at)
-      packed.copy(page, start, at, end)
+      // A short one byte by byte: a call to copy it takes longer.
+      if (end - at > WRITTEN_HERE_MAX) packed.copy(page, start, at, end)
+      else for (let from = at, to = start; from < end; from++, to++) page[to] = packed[from] ?? 0
+      const hash = this.#hashBytes(packed, at, end, length >= WIDE)
       this.#lengths.push(length)
       this.#link(number, hash)
       at = end
