@@ -230,7 +230,7 @@ function growthTable(trials: readonly EventTrial[]): Table {
     head: ['', 'few, events/s', 'many, events/s', 'many ÷ few', 'from', 'to'],
     rows,
     notes: [
-      `Windows of 100 ms in turns, within one process, each in a store that was just opened, after 20 ms of the same; medians of ${GROWTH_CYCLES} cycles in each round. The store of few events has those of the windows, too, in the end.`,
+      `Windows of 100 ms within one process, two in each of both stores, there and back; both were just opened, and had 250 ms of the same before. Medians of ${GROWTH_CYCLES} cycles in each round. The store of few events has those of the windows, too, in the end: some ten thousand, or some hundred thousand with 1,024 producers.`,
       preparationNote(['sluice']),
     ],
   }

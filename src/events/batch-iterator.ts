@@ -106,7 +106,8 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined, unk
     if (this.#finished) return
     this.#finished = true
     this.#batch = []
-    this.#stop.abort()
+    // With a reason that is there: to make an error for each iterator takes longer than many a reading.
+    this.#stop.abort(DONE)
     for (const waiter of this.#waiting.splice(0)) waiter.resolve(DONE)
     this.#source.ended()
   }

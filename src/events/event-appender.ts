@@ -60,6 +60,11 @@ export class EventAppender {
     return this.#line.size
   }
 
+  /** Appends that are held as accepted and perhaps not durable. */
+  get inFlight(): number {
+    return this.#inFlight.held
+  }
+
   /** Appends events whose arguments were checked. Throws `SLUICE_RECORD_TOO_LARGE`. */
   append(
     events: readonly CheckedEvent[],
@@ -97,6 +102,7 @@ export class EventAppender {
   #accept(events: readonly CheckedEvent[]): Promise<AppendedRange> | undefined {
     const first = this.#log.nextLsn
     if (first + events.length - 1 > POSITION_MAX) throw tooMany()
+    this.#index.checkRoom()
     const only = events.length === 1 ? events[0] : undefined
     // Both go through one promise more, so that they resolve in the order of their positions.
     const appended =

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { SluiceError } from '../errors.js'
 import type { Log, LogRecord } from '../log/contract.js'
 import type { BatchSource } from './batch-iterator.js'
@@ -5,6 +6,7 @@ import type { StoredEvent } from './contract.js'
 import type { DurableNews } from './durable-news.js'
 import type { EventIndex } from './event-index.js'
 import { readEvent } from './event-record.js'
+import { PAUSED } from './item-cursor.js'
 import { MatchCursor } from './match-cursor.js'
 import type { CheckedQuery } from './query.js'
 import { fetchRecords } from './record-fetch.js'
@@ -12,6 +14,8 @@ import { fetchRecords } from './record-fetch.js'
 /** Events of the first batch: little is read until it shows that much is wanted. */
 const BATCH_EVENTS_MIN = 16
 const BATCH_EVENTS_MAX = 512
+/** Looks at the index in one turn of the event loop: some 100 µs. */
+const STEPS_PER_TURN = 8192
 
 /** What reading events stands on. */
 export interface EventHistory {
@@ -37,6 +41,8 @@ export class EventFeed implements BatchSource<StoredEvent> {
   #position: number
   #left: number
   #batchEvents = BATCH_EVENTS_MIN
+  /** Goes on from batch to batch: what it has walked over is not walked over again. */
+  #matches: { readonly cursor: MatchCursor; readonly end: number } | undefined
   #last: AsyncIterator<LogRecord> | undefined
 
   constructor(history: EventHistory, query: CheckedQuery, range: FeedRange) {
@@ -52,10 +58,17 @@ export class EventFeed implements BatchSource<StoredEvent> {
     const { log, news } = this.#history
     for (;;) {
       if (this.#left === 0) return undefined
-      const end = this.#range.end ?? log.durableLsn
-      const positions = this.#positions(end)
+      this.#matches ??= this.#matchesTo(this.#range.end ?? log.durableLsn)
+      const { end } = this.#matches
+      const { positions, paused } = this.#positions(this.#matches.cursor)
       if (positions.length > 0) return this.#events(positions)
+      if (paused) {
+        await nextTurn()
+        if (signal.aborted) return undefined
+        continue
+      }
       if (this.#range.end !== undefined) return undefined
+      this.#matches = undefined
       this.#position = Math.max(this.#position, end + 1)
       const told = await news.above(this.#position - 1, signal)
       if (told !== 'more' && log.durableLsn < this.#position) {
@@ -75,20 +88,26 @@ export class EventFeed implements BatchSource<StoredEvent> {
     this.#history.news.left(this)
   }
 
-  /** The next positions that match, as many as make a batch. */
-  #positions(end: number): number[] {
+  #matchesTo(end: number): { readonly cursor: MatchCursor; readonly end: number } {
     const { index } = this.#history
-    const { backwards } = this.#range
-    const cursor = new MatchCursor(index, index.plan(this.#query), this.#position, end, backwards)
+    const plan = index.plan(this.#query)
+    return { cursor: new MatchCursor(index, plan, this.#position, end, this.#range.backwards), end }
+  }
+
+  /** The next positions that match, as many as make a batch, or as are found in one turn of the event loop. */
+  #positions(cursor: MatchCursor): { readonly positions: readonly number[]; readonly paused: boolean } {
     const most = Math.min(this.#batchEvents, this.#left)
+    const { work } = this.#history.index
+    const stepsEnd = work.steps + STEPS_PER_TURN
     const positions: number[] = []
+    let position = 0
     while (positions.length < most) {
-      const position = cursor.next()
-      if (position === 0) break
+      position = cursor.next(stepsEnd - work.steps)
+      if (position <= 0) break
       positions.push(position)
     }
     this.#batchEvents = Math.min(this.#batchEvents * 2, BATCH_EVENTS_MAX)
-    return positions
+    return { positions, paused: position === PAUSED }
   }
 
   async #events(positions: readonly number[]): Promise<readonly StoredEvent[]> {

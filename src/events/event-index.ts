@@ -1,15 +1,21 @@
 import { SluiceError } from '../errors.js'
+import { ItemCursor, PAUSED, type Work } from './item-cursor.js'
+import { KnownGaps } from './known-gaps.js'
 import { NumberList } from './number-list.js'
 import { PostingLists } from './posting-lists.js'
+import { PostingSeeker, type Seeker, TypeSeeker } from './posting-seeker.js'
 import type { CheckedItem, CheckedQuery } from './query.js'
 import { RecentTerms } from './recent-terms.js'
-import { TermTable } from './term-table.js'
+import { TermTable, tooManyTerms } from './term-table.js'
 
 /** Positions are kept in 32 bits. */
 export const POSITION_MAX = 2 ** 32 - 2
 
 /** Types whose numbers are kept in a map too: so many that no sensible store has more. */
 const QUICK_TYPES = 1024
+
+/** A search that takes no more steps than that is not worth remembering. */
+const QUICK_STEPS = 256
 
 /** What an append is told that would go past the last position. */
 export function tooMany(): SluiceError {
@@ -35,20 +41,41 @@ export interface Match {
   readonly itemIndex: number | undefined
 }
 
+/** Other limits than the usual ones are for tests. */
+export interface EventIndexLimits {
+  /** What a search finds that takes more steps is remembered. */
+  readonly quickSteps?: number
+  /** Pages that the strings of types may take, and those of tags. */
+  readonly termPages?: number
+}
+
 /**
  * Knows of every event its type and its tags, and finds those that a query matches, without reading the log: of the events
  * that were accepted, durable or not.
  */
 export class EventIndex {
-  readonly types = new TermTable()
+  readonly types: TermTable
   /** Types come again and again, and are few: of the first ones a map knows the numbers faster than the table. */
   readonly #typeNumbers = new Map<string, number>()
-  readonly tags = new TermTable()
+  readonly tags: TermTable
+  /** Numbers of types and tags below these are written down: they stay with their strings, used or not. */
+  #keptTypes = 0
+  #keptTags = 0
   /** The type of the event at position 1, 2, … */
   readonly #typeOf = new NumberList()
   readonly #byType = new PostingLists()
   readonly #byTag = new PostingLists()
   readonly recent = new RecentTerms(1)
+  readonly #gaps = new KnownGaps()
+  /** All looks at lists of positions that searches have taken. */
+  readonly work: Work = { steps: 0 }
+  readonly #quickSteps: number
+
+  constructor({ quickSteps = QUICK_STEPS, termPages }: EventIndexLimits = {}) {
+    this.#quickSteps = quickSteps
+    this.types = new TermTable(undefined, termPages)
+    this.tags = new TermTable(undefined, termPages)
+  }
 
   /** The position of the last event; 0 where there is none. */
   get head(): number {
@@ -80,14 +107,33 @@ export class EventIndex {
     this.recent.endEvent()
   }
 
-  /** Takes all events above a position out again. They must be among the recent ones. */
+  /** Throws `SLUICE_INVALID_ARGUMENT` where there may be no room for more types and tags. */
+  checkRoom(): void {
+    if (this.types.full || this.tags.full) throw tooManyTerms()
+  }
+
+  /** Numbers of types and tags below these are written down: they are not given to others. */
+  keepTerms(types: number, tags: number): void {
+    this.#keptTypes = Math.max(this.#keptTypes, types)
+    this.#keptTags = Math.max(this.#keptTags, tags)
+  }
+
+  /**
+   * Takes all events above a position out again, and with them types and tags that nothing else has and that are not
+   * written down. The events must be among the recent ones.
+   */
   rollBack(position: number): void {
+    if (this.head > position) this.#gaps.clear()
     while (this.head > position) {
       for (const tag of this.recent.tagsOf(this.head)) this.#byTag.pop(tag)
       this.#byType.pop(this.typeOf(this.head))
       this.recent.pop()
       this.#typeOf.truncate(this.head - 1)
     }
+    this.tags.truncate(usedOf(this.tags, this.#byTag, this.#keptTags))
+    const types = usedOf(this.types, this.#byType, this.#keptTypes)
+    for (let type = types; type < this.types.size; type++) this.#typeNumbers.delete(this.types.termOf(type))
+    this.types.truncate(types)
   }
 
   /** A query in the index's numbers. It is for now: events that come later can bring types and tags that it lacks. */
@@ -105,35 +151,20 @@ export class EventIndex {
       if (item === undefined || !this.#canMatch(item, found?.position ?? after)) continue
       const [planned] = this.#planItem(item, itemIndex)
       if (planned === undefined) continue
-      const position = this.floor(planned, this.head, (found?.position ?? after) + 1)
+      const position = this.#lastOf(planned, found?.position ?? after)
       if (position > 0) found = { position, itemIndex }
     }
     return found
   }
 
-  /** The highest position from `to` down to `from` that an item matches; 0 where there is none. */
-  floor(item: PlannedItem, to: number, from = 1): number {
-    let position = to
-    while (position >= from) {
-      const common = item.tags.length === 0 ? position : this.#commonFloor(item.tags, position)
-      if (common < from) return 0
-      if (item.types.length === 0 || (common <= this.head && item.types.includes(this.typeOf(common)))) return common
-      // On to the next one of those types: where they are rare, few of the tags' events are looked at.
-      position = this.#typeFloor(item.types, common)
-    }
-    return 0
-  }
-
-  /** The lowest position from `from` up to `to` that an item matches; 0 where there is none. */
-  ceiling(item: PlannedItem, from: number, to: number): number {
-    let position = from
-    while (position > 0 && position <= to) {
-      const common = item.tags.length === 0 ? position : this.#commonCeiling(item.tags, position)
-      if (common === 0 || common > to) return 0
-      if (item.types.length === 0 || (common <= this.head && item.types.includes(this.typeOf(common)))) return common
-      position = this.#typeCeiling(item.types, common)
-    }
-    return 0
+  /** Goes through the matches of an item, in one direction. */
+  cursorOf({ types, tags }: PlannedItem, backwards: boolean): ItemCursor {
+    const byCount =
+      tags.length < 2 ? tags : tags.toSorted((one, other) => this.#byTag.count(one) - this.#byTag.count(other))
+    const seekers: Seeker[] = byCount.map((tag) => new PostingSeeker(this.#byTag, tag, backwards))
+    // Last: to look at the type of a position costs less than to find one of that type, where a tag has given it.
+    if (types.length > 0) seekers.push(new TypeSeeker(this.#byType, types, this.#typeOf, backwards))
+    return new ItemCursor(seekers, backwards, this.work)
   }
 
   /** Gives the next position to an event of this type. */
@@ -177,46 +208,31 @@ export class EventIndex {
     return number
   }
 
-  /** The highest position up to `position` that has any of the types; 0 where there is none. */
-  #typeFloor(types: readonly number[], position: number): number {
-    let highest = 0
-    for (const type of types) highest = Math.max(highest, this.#byType.floor(type, position))
-    return highest
+  /** The last match of an item above `after`; 0 where there is none. */
+  #lastOf(item: PlannedItem, after: number): number {
+    const { types, tags } = item
+    const [tag] = tags
+    let last = 0
+    if (tag === undefined) for (const type of types) last = Math.max(last, this.#byType.last(type))
+    else if (tags.length > 1 || types.length > 0) return this.#lastCommon(item, after)
+    else last = this.#byTag.last(tag)
+    return last > after ? last : 0
   }
 
-  /** The lowest position from `position` on that has any of the types; 0 where there is none. */
-  #typeCeiling(types: readonly number[], position: number): number {
-    let lowest = 0
-    for (const type of types) {
-      const ceiling = this.#byType.ceiling(type, position)
-      if (ceiling > 0 && (lowest === 0 || ceiling < lowest)) lowest = ceiling
-    }
-    return lowest
+  #lastCommon(item: PlannedItem, after: number): number {
+    const cursor = this.cursorOf(item, true)
+    const position = cursor.find(this.head, after + 1, this.#quickSteps)
+    if (position !== PAUSED) return position
+    const terms = [item.types, item.tags].map((each) => each.toSorted((one, other) => one - other).join())
+    return this.#gaps.lastMatch(terms.join(';'), cursor, this.head, after)
   }
+}
 
-  /** The highest position up to `position` that all tags have: each tag in turn pulls it down, until none does. */
-  #commonFloor(tags: readonly number[], position: number): number {
-    let common = position
-    for (let agreed = 0, turn = 0; agreed < tags.length; turn++) {
-      const floor = this.#byTag.floor(tags[turn % tags.length] ?? 0, common)
-      if (floor === 0) return 0
-      agreed = floor === common ? agreed + 1 : 1
-      common = floor
-    }
-    return common
-  }
-
-  /** The lowest position from `position` on that all tags have; 0 where there is none. */
-  #commonCeiling(tags: readonly number[], position: number): number {
-    let common = position
-    for (let agreed = 0, turn = 0; agreed < tags.length; turn++) {
-      const ceiling = this.#byTag.ceiling(tags[turn % tags.length] ?? 0, common)
-      if (ceiling === 0) return 0
-      agreed = ceiling === common ? agreed + 1 : 1
-      common = ceiling
-    }
-    return common
-  }
+/** How many terms are left when those at the end go that have no position, down to those that are kept. */
+function usedOf(table: TermTable, lists: PostingLists, kept: number): number {
+  let used = table.size
+  while (used > kept && lists.count(used - 1) === 0) used--
+  return used
 }
 
 /** The last position of a term; 0 where there is no such term. */

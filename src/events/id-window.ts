@@ -5,8 +5,9 @@
 export class IdWindow {
   readonly size: number
   readonly #positions = new Map<string, number>()
-  /** Ids in the order of positions, those before `#first` forgotten; and how many of them are of durable events. */
+  /** Ids in the order of positions, and these; those before `#first` forgotten, those before `#settled` of durable events. */
   #order: string[] = []
+  #places: number[] = []
   #first = 0
   #settled = 0
 
@@ -28,33 +29,45 @@ export class IdWindow {
   add(id: string, position: number): void {
     this.#positions.set(id, position)
     this.#order.push(id)
+    this.#places.push(position)
   }
 
   /** The events up to `durable` stay: older ids than the last `size` of theirs are forgotten. */
   settle(durable: number): void {
-    while (this.#settled < this.#order.length && this.#positionAt(this.#settled) <= durable) this.#settled++
+    while (this.#settled < this.#order.length && (this.#places[this.#settled] ?? 0) <= durable) this.#settled++
     while (this.#settled - this.#first > this.size) this.#positions.delete(this.#order[this.#first++] ?? '')
     // The order is cut off in front only now and then: that costs each id one move at the most.
     if (this.#first <= 1024 || this.#first * 2 < this.#order.length) return
     this.#order = this.#order.slice(this.#first)
+    this.#places = this.#places.slice(this.#first)
     this.#settled -= this.#first
     this.#first = 0
   }
 
   /** Forgets the ids of all events above a position. */
   rollBack(position: number): void {
-    while (this.#order.length > this.#settled && this.#positionAt(this.#order.length - 1) > position) {
+    while (this.#order.length > this.#settled && (this.#places.at(-1) ?? 0) > position) {
       this.#positions.delete(this.#order.pop() ?? '')
+      this.#places.pop()
     }
   }
 
-  /** All that is remembered, in the order of positions. */
-  *entries(): Generator<[id: string, position: number]> {
-    for (let at = this.#first; at < this.#order.length; at++) yield [this.#order[at] ?? '', this.#positionAt(at)]
+  /** What is remembered of the events from position `first` to `last`, in their order. */
+  between(first: number, last: number): { readonly ids: readonly string[]; readonly positions: readonly number[] } {
+    const from = this.#indexOf(first)
+    const to = this.#indexOf(last + 1)
+    return { ids: this.#order.slice(from, to), positions: this.#places.slice(from, to) }
   }
 
-  /** The position of an id that is remembered, by its place in the order. */
-  #positionAt(at: number): number {
-    return this.#positions.get(this.#order[at] ?? '') ?? 0
+  /** The place in the order of the first one, of those that are remembered, whose position is not below `position`. */
+  #indexOf(position: number): number {
+    let low = this.#first
+    let high = this.#places.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#places[middle] ?? 0) < position) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }

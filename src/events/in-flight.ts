@@ -5,6 +5,11 @@ export class InFlight {
   /** Those before it are durable. */
   #first = 0
 
+  /** How many are held, some of them durable since: those in front are given up now and then. */
+  get held(): number {
+    return this.#lasts.length
+  }
+
   /** An append was accepted, whose last position is `last`. */
   add(last: number, promise: Promise<unknown>): void {
     this.#lasts.push(last)

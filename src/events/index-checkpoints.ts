@@ -1,13 +1,21 @@
+import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { crc32 } from 'node:zlib'
-import { SluiceError } from '../errors.js'
-import type { Log, LogRecord } from '../log/contract.js'
-import { openSnapshot, writeDerivedSnapshot } from '../snapshot/snapshot-file.js'
-import { listSnapshots, makeSnapshotFolder, removeSnapshot, type SnapshotPlace } from '../snapshot/snapshot-place.js'
+import type { Log } from '../log/contract.js'
+import { writeDerivedSnapshot } from '../snapshot/snapshot-file.js'
+import { makeSnapshotFolder } from '../snapshot/snapshot-place.js'
 import { EventIndex } from './event-index.js'
 import { readTerms } from './event-record.js'
 import { IdWindow } from './id-window.js'
-import { decodeHead, decodeIndexFile, encodeIndexFile, type IndexFileHead } from './index-file.js'
+import { encodeIndexFile } from './index-file.js'
+import {
+  type IndexFolder,
+  IndexLoading,
+  identityOf,
+  messageOf,
+  NO_FILES,
+  nameOf,
+  type SealedFiles,
+} from './index-loading.js'
 import type { EventStoreRecovery } from './store-contract.js'
 
 /** When files are sealed. */
@@ -23,23 +31,12 @@ export const SEALING: SealingRule = { events: 65_536, tags: 1_048_576 }
 /** After a failure it is tried again once a part of a file more is there. */
 const RETRY_SHARE = 1 / 8
 
-const ENDING = '.index'
-const POSITION_DIGITS = 10
-
-/** Where the index is written down. */
-export type IndexFolder = Pick<SnapshotPlace, 'fileSystem' | 'directory'>
-
 /** The index and the ids of a log, and what is written down of them. */
 export interface OpenedIndex {
   readonly index: EventIndex
   readonly ids: IdWindow
   readonly checkpoints: IndexCheckpoints
   readonly recovery: EventStoreRecovery['index']
-}
-
-interface FoundFile {
-  readonly name: string
-  readonly head: IndexFileHead
 }
 
 /**
@@ -53,9 +50,8 @@ export class IndexCheckpoints {
   readonly #index: EventIndex
   readonly #ids: IdWindow
   readonly #rule: SealingRule
-  /** The first numbers that no sealed file has. */
-  #types = 0
-  #tags = 0
+  #sealed: SealedFiles = NO_FILES
+  #folderMade = false
   #writing: Promise<void> | undefined
   #retryAt = 0
 
@@ -69,19 +65,22 @@ export class IndexCheckpoints {
 
   /** Makes the index of a log: from its files, as far as they are good, and from the log itself. */
   static async open(log: Log, folder: IndexFolder, rememberedIds: number, rule: SealingRule): Promise<OpenedIndex> {
-    makeSnapshotFolder(folder.fileSystem, folder.directory)
     const index = new EventIndex()
     const ids = new IdWindow(rememberedIds)
     const checkpoints = new IndexCheckpoints(log, folder, index, ids, rule)
     const discarded: string[] = []
-    await checkpoints.#load(discarded)
+    // Nothing that is wrong with derived data keeps a store from opening.
+    const failure = checkpoints.#makeFolder()
+    if (failure !== undefined) discarded.push(`the index has no folder to be written to: ${messageOf(failure)}`)
+    checkpoints.#sealed = await new IndexLoading(log, folder, index, ids, discarded).load()
     const loaded = index.head
     await checkpoints.#catchUp(discarded)
     return { index, ids, checkpoints, recovery: { loaded, rebuilt: index.head - loaded, discarded } }
   }
 
-  /** Whether there is enough for a file of its own. */
+  /** Whether there is enough for a file of its own, and none is being written. */
   get due(): boolean {
+    if (this.#writing !== undefined) return false
     const events = this.#log.durableLsn - this.#index.recent.firstPosition + 1
     return events >= this.#retryAt && this.#fills(this.#log.durableLsn)
   }
@@ -112,27 +111,48 @@ export class IndexCheckpoints {
   }
 
   async #write(sealed: boolean): Promise<void> {
-    const { recent } = this.#index
-    const first = recent.firstPosition
+    const first = this.#index.recent.firstPosition
     const last = this.#lastOfFile(first)
-    const record = await this.#log.get(last)
-    if (record === undefined) return // Nothing is durable yet.
-    const scope = {
-      first,
-      last,
-      sealed,
-      types: { from: this.#types, to: this.#index.types.size },
-      tags: { from: this.#tags, to: this.#index.tags.size },
-      ...identityOf(record),
-    }
     try {
-      await writeDerivedSnapshot(this.#place(nameOf(first)), inTurns(encodeIndexFile(this.#index, this.#ids, scope)))
+      const record = await this.#log.get(last)
+      if (record === undefined) return // Nothing is durable yet.
+      const scope = {
+        name: randomBytes(8).toString('hex'),
+        behind: this.#sealed.name,
+        first,
+        last,
+        sealed,
+        types: { from: this.#sealed.types, to: this.#index.types.size },
+        tags: { from: this.#sealed.tags, to: this.#index.tags.size },
+        ...identityOf(record),
+      }
+      this.#index.keepTerms(scope.types.to, scope.tags.to)
+      this.#makeFolder() // Where that fails, so does what comes next, and says so.
+      await writeDerivedSnapshot(
+        { ...this.#folder, name: nameOf(first) },
+        inTurns(encodeIndexFile(this.#index, this.#ids, scope)),
+      )
       this.#retryAt = 0
+      if (!sealed) return
+      this.#sealed = { name: scope.name, types: scope.types.to, tags: scope.tags.to }
+      this.#index.recent.dropBelow(last + 1)
     } catch (error) {
-      this.#retryAt = last - first + 1 + Math.ceil(this.#rule.events * RETRY_SHARE)
+      const there = Math.min(this.#log.durableLsn, this.#index.head) - first + 1
+      this.#retryAt = there + Math.ceil(this.#rule.events * RETRY_SHARE)
       throw error
     }
-    if (sealed) this.#seal(scope.types.to, scope.tags.to, last)
+  }
+
+  /** Makes the folder where that is not done; what went wrong with it. */
+  #makeFolder(): unknown {
+    if (this.#folderMade) return undefined
+    try {
+      makeSnapshotFolder(this.#folder.fileSystem, this.#folder.directory)
+      this.#folderMade = true
+      return undefined
+    } catch (error) {
+      return error
+    }
   }
 
   /** The last position of the file that begins at `first`. */
@@ -141,99 +161,7 @@ export class IndexCheckpoints {
     // While a log is taken up, more is durable than the index has yet.
     const durable = Math.min(this.#log.durableLsn, this.#index.head)
     const last = Math.min(durable, first + this.#rule.events - 1)
-    if (recent.tagCount < this.#rule.tags) return last
-    let tags = 0
-    for (let position = first; position < last; position++) {
-      tags += recent.tagsOf(position).length
-      if (tags >= this.#rule.tags) return position
-    }
-    return last
-  }
-
-  #seal(types: number, tags: number, last: number): void {
-    this.#types = types
-    this.#tags = tags
-    this.#index.recent.dropBelow(last + 1)
-  }
-
-  async #load(discarded: string[]): Promise<void> {
-    const found = await this.#heads(discarded)
-    const files: FoundFile[] = []
-    // Each of them: one that does not belong would make those behind it wrong, whatever they are themselves.
-    for (const [at, file] of found.entries()) {
-      if (files.length < at) this.#discard(file.name)
-      else if (await this.#belongs(file.head)) files.push(file)
-      else {
-        discarded.push(`${file.name} is not of this log, or of a history that it lost`)
-        this.#discard(file.name)
-      }
-    }
-    let from = files.length
-    for (let ids = 0; from > 0 && ids < this.#ids.size; from--) ids += files[from - 1]?.head.ids ?? 0
-    for (const [at, file] of files.entries()) {
-      if (await this.#loadFile(file, at >= from, discarded)) continue
-      for (const { name } of files.slice(at)) this.#discard(name)
-      return
-    }
-  }
-
-  /** The heads of the files that follow on each other from the first position. */
-  async #heads(discarded: string[]): Promise<FoundFile[]> {
-    const files: FoundFile[] = []
-    const { fileSystem, directory } = this.#folder
-    const names = (await listSnapshots(fileSystem, directory)).filter((name) => name.endsWith(ENDING))
-    let first = 1
-    for (const name of names) {
-      const before = files.at(-1)
-      const head = before?.head.sealed === false ? undefined : await this.#headOf(name, discarded)
-      if (name === nameOf(first) && head?.first === first && head.last >= first) {
-        files.push({ name, head })
-        first = head.last + 1
-      } else {
-        if (head !== undefined) discarded.push(`${name} does not follow on those before it`)
-        this.#discard(name)
-      }
-    }
-    return files
-  }
-
-  async #headOf(name: string, discarded: string[]): Promise<IndexFileHead | undefined> {
-    try {
-      for await (const block of (await openSnapshot(this.#place(name))) ?? []) return decodeHead(block)
-    } catch (error) {
-      discarded.push(reasonOf(name, error))
-    }
-    return undefined
-  }
-
-  async #belongs(head: IndexFileHead): Promise<boolean> {
-    if (head.last > this.#log.durableLsn) return false
-    const record = await this.#log.get(head.last)
-    if (record === undefined) return false
-    const { lastChecksum, lastTimestamp } = identityOf(record)
-    return lastChecksum === head.lastChecksum && lastTimestamp === head.lastTimestamp
-  }
-
-  async #loadFile({ name, head }: FoundFile, withIds: boolean, discarded: string[]): Promise<boolean> {
-    const { types, tags } = this.#index
-    const before = this.#index.head
-    const goesOn = head.types.from === types.size && head.tags.from === tags.size
-    try {
-      const blocks = (await openSnapshot(this.#place(name)))?.[Symbol.asyncIterator]()
-      await blocks?.next() // The head.
-      if (goesOn && blocks !== undefined) {
-        if (await decodeIndexFile(head, blocks, this.#index, withIds ? this.#ids : undefined)) {
-          if (head.sealed) this.#seal(types.size, tags.size, head.last)
-          return true
-        }
-        await blocks.return?.()
-      }
-      discarded.push(`${name} does not hold what its head says`)
-    } catch (error) {
-      discarded.push(reasonOf(name, error))
-    }
-    this.#index.rollBack(before)
-    return false
+    return last < first ? last : recent.reaching(this.#rule.tags, first, last)
   }
 
   /** Takes up from the log what no file has. */
@@ -247,17 +175,10 @@ export class IndexCheckpoints {
       const events = lsn - this.#index.recent.firstPosition + 1
       if (events < this.#retryAt || !this.#fills(lsn)) continue
       await this.write(true).catch((error: unknown) => {
-        notes.push(`the index can't be written down: ${error instanceof Error ? error.message : String(error)}`)
+        const note = `the index can't be written down: ${messageOf(error)}`
+        if (!notes.includes(note)) notes.push(note)
       })
     }
-  }
-
-  #place(name: string): SnapshotPlace {
-    return { ...this.#folder, name }
-  }
-
-  #discard(name: string): void {
-    removeSnapshot(this.#place(name))
   }
 }
 
@@ -267,19 +188,4 @@ async function* inTurns(blocks: Iterable<Uint8Array>): AsyncGenerator<Uint8Array
     yield block
     await nextTurn()
   }
-}
-
-function identityOf({ data, timestamp }: LogRecord): { lastChecksum: number; lastTimestamp: number } {
-  return { lastChecksum: crc32(data), lastTimestamp: timestamp }
-}
-
-function nameOf(first: number): string {
-  return `${String(first).padStart(POSITION_DIGITS, '0')}${ENDING}`
-}
-
-function reasonOf(name: string, error: unknown): string {
-  if (error instanceof SluiceError && error.code !== 'SLUICE_CORRUPT' && error.code !== 'SLUICE_UNSUPPORTED_FORMAT') {
-    throw error
-  }
-  return error instanceof Error ? error.message : `${name}: ${String(error)}`
 }

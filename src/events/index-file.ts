@@ -1,29 +1,39 @@
 import { endianness } from 'node:os'
 import type { EventIndex } from './event-index.js'
 import type { IdWindow } from './id-window.js'
+import type { TermTable } from './term-table.js'
 
 /*
  * What the index knows of a range of positions, as the blocks of a snapshot file:
  *
  *     head        JSON: see IndexFileHead
- *     types       strings that came up since the file before, packed
- *     tags        the same, in blocks of TERMS_PER_BLOCK
- *     events      blocks of EVENTS_PER_BLOCK: how many; the type of each; how many tags each has; the tags of all. By their
- *                 numbers in the index, each in 32 bits of this machine's byte order
- *     ids         one block, JSON: [position, id, position, id, …], of those that were remembered when it was written
+ *     types       strings that came up since the file before, packed, in blocks of TERM_BYTES_PER_BLOCK at the most, or one
+ *     tags        the same
+ *     events      blocks of EVENTS_PER_BLOCK, or of TAGS_PER_BLOCK: how many; the type of each; how many tags each has; the
+ *                 tags of all. By their numbers in the index, each in 32 bits of this machine's byte order
+ *     ids         in some blocks, JSON: [position, id, position, id, …], of those that were remembered
  *
- * Numbers of types and tags go on from file to file: a file is of use only behind all those before it.
+ * Numbers of types and tags go on from file to file: a file is of use only behind the one that it was written behind.
  */
 
 /** About 1 ms of work each, so that the event loop is never held up for long. */
-export const EVENTS_PER_BLOCK = 4096
-const TERMS_PER_BLOCK = 8192
-const FORMAT = 1
+const EVENTS_PER_BLOCK = 4096
+/** A block ends with the event that reaches it. */
+const TAGS_PER_BLOCK = 16_384
+const TERM_BYTES_PER_BLOCK = 128 * 1024
+/** A block ends with the id that reaches one of these. */
+const IDS_PER_BLOCK = 4096
+const ID_CHARACTERS_PER_BLOCK = 128 * 1024
+const FORMAT = 2
 
 /** The first block of an index file. */
 export interface IndexFileHead {
   readonly format: typeof FORMAT
   readonly endianness: string
+  /** Made up at random, for the next file to name. */
+  readonly name: string
+  /** The name of the file before; none for the first. */
+  readonly behind: string
   readonly first: number
   readonly last: number
   /** The next file goes on behind it. One that is not sealed is written anew, with more. */
@@ -48,22 +58,36 @@ export type IndexFileScope = Omit<IndexFileHead, 'format' | 'endianness' | 'ids'
 
 /** The blocks of a file. The events in scope must not change meanwhile; others may come. */
 export function* encodeIndexFile(index: EventIndex, ids: IdWindow, scope: IndexFileScope): Generator<Uint8Array> {
-  const remembered = idsBetween(ids, scope.first, scope.last)
-  const head: IndexFileHead = {
-    format: FORMAT,
-    endianness: endianness(),
-    ids: remembered.length / 2,
-    ...scope,
-  }
+  const remembered = ids.between(scope.first, scope.last)
+  const count = remembered.ids.length
+  const head: IndexFileHead = { format: FORMAT, endianness: endianness(), ids: count, ...scope }
   yield Buffer.from(JSON.stringify(head))
-  yield index.types.pack(scope.types.from, scope.types.to)
-  for (let from = scope.tags.from; from < scope.tags.to; from += TERMS_PER_BLOCK) {
-    yield index.tags.pack(from, Math.min(from + TERMS_PER_BLOCK, scope.tags.to))
+  yield* packedBlocks(index.types, scope.types)
+  yield* packedBlocks(index.tags, scope.tags)
+  for (let first = scope.first; first <= scope.last; ) {
+    const most = Math.min(first + EVENTS_PER_BLOCK - 1, scope.last)
+    const last = index.recent.reaching(TAGS_PER_BLOCK, first, most)
+    yield encodeEvents(index, first, last)
+    first = last + 1
   }
-  for (let first = scope.first; first <= scope.last; first += EVENTS_PER_BLOCK) {
-    yield encodeEvents(index, first, Math.min(first + EVENTS_PER_BLOCK - 1, scope.last))
+  let pairs: (number | string)[] = []
+  let characters = 0
+  for (const [at, id] of remembered.ids.entries()) {
+    pairs.push(remembered.positions[at] ?? 0, id)
+    characters += id.length
+    if (pairs.length < 2 * IDS_PER_BLOCK && characters < ID_CHARACTERS_PER_BLOCK && at + 1 < count) continue
+    yield Buffer.from(JSON.stringify(pairs))
+    pairs = []
+    characters = 0
   }
-  yield Buffer.from(JSON.stringify(remembered))
+}
+
+function* packedBlocks(table: TermTable, { from, to }: NumberRange): Generator<Uint8Array> {
+  for (let at = from; at < to; ) {
+    const end = table.blockEnd(at, to, TERM_BYTES_PER_BLOCK)
+    yield table.pack(at, end)
+    at = end
+  }
 }
 
 /** The head in a file's first block; `undefined` where it is of another form, or for another kind of machine. */
@@ -83,37 +107,48 @@ export async function decodeIndexFile(
   index: EventIndex,
   ids: IdWindow | undefined,
 ): Promise<boolean> {
-  if (!(await nextPacked(blocks, index.types)) || index.types.size !== head.types.to) return false
-  while (index.tags.size < head.tags.to) if (!(await nextPacked(blocks, index.tags))) return false
-  if (index.tags.size !== head.tags.to) return false
+  if (!(await unpackAll(blocks, index.types, head.types)) || !(await unpackAll(blocks, index.tags, head.tags)))
+    return false
   while (index.head < head.last) {
     const block = await blocks.next()
     if (block.done === true || !decodeEvents(block.value, index)) return false
   }
   if (index.head !== head.last) return false
-  const block = await blocks.next()
-  if (block.done === true) return false
-  if (ids !== undefined && head.ids > 0) rememberIds(JSON.parse(block.value.toString()), ids)
-  return (await blocks.next()).done === true
+  if (ids === undefined) return true
+  const pairs: IdPair[] = []
+  while (pairs.length < head.ids) {
+    const block = await blocks.next()
+    if (block.done === true) return false
+    pairs.push(...pairsIn(block.value))
+  }
+  if ((await blocks.next()).done !== true) return false
+  // Last of all: what is settled can't be taken back.
+  for (const [position, id] of pairs) {
+    ids.add(id, position)
+    ids.settle(position)
+  }
+  return true
 }
 
-async function nextPacked(blocks: AsyncIterator<Buffer>, table: { unpack(packed: Buffer): boolean }): Promise<boolean> {
-  const block = await blocks.next()
-  return block.done !== true && table.unpack(block.value)
+async function unpackAll(blocks: AsyncIterator<Buffer>, table: TermTable, { to }: NumberRange): Promise<boolean> {
+  while (table.size < to) {
+    const block = await blocks.next()
+    if (block.done === true || !table.unpack(block.value)) return false
+  }
+  return table.size === to
 }
 
 function encodeEvents(index: EventIndex, first: number, last: number): Uint8Array {
+  const { recent } = index
   const count = last - first + 1
-  const tags: number[] = []
-  const numbers = new Uint32Array(1 + 2 * count)
+  const numbers = new Uint32Array(1 + 2 * count + recent.tagsBetween(first, last))
   numbers[0] = count
   for (let at = 0; at < count; at++) {
-    const own = index.recent.tagsOf(first + at)
     numbers[1 + at] = index.typeOf(first + at)
-    numbers[1 + count + at] = own.length
-    for (const tag of own) tags.push(tag)
+    numbers[1 + count + at] = recent.tagsBetween(first + at, first + at)
   }
-  return Buffer.concat([Buffer.from(numbers.buffer), Buffer.from(Uint32Array.from(tags).buffer)])
+  recent.copyTags(first, last, numbers, 1 + 2 * count)
+  return new Uint8Array(numbers.buffer)
 }
 
 function decodeEvents(block: Buffer, index: EventIndex): boolean {
@@ -133,17 +168,15 @@ function decodeEvents(block: Buffer, index: EventIndex): boolean {
   return at === numbers.length
 }
 
-function idsBetween(ids: IdWindow, first: number, last: number): (number | string)[] {
-  const found: (number | string)[] = []
-  for (const [id, position] of ids.entries()) if (position >= first && position <= last) found.push(position, id)
-  return found
-}
+type IdPair = readonly [position: number, id: string]
 
-function rememberIds(pairs: readonly (number | string)[], ids: IdWindow): void {
-  for (let at = 0; at + 1 < pairs.length; at += 2) {
-    const [position, id] = [pairs[at], pairs[at + 1]]
-    if (typeof position !== 'number' || typeof id !== 'string') continue // It was written in pairs.
-    ids.add(id, position)
-    ids.settle(position)
+function pairsIn(block: Buffer): IdPair[] {
+  const flat: unknown = JSON.parse(block.toString())
+  const pairs: IdPair[] = []
+  if (!Array.isArray(flat)) return pairs
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const [position, id]: unknown[] = [flat[at], flat[at + 1]]
+    if (typeof position === 'number' && typeof id === 'string') pairs.push([position, id])
   }
+  return pairs
 }

@@ -1,9 +1,12 @@
-import type { EventIndex, PlannedItem, QueryPlan } from './event-index.js'
+import type { EventIndex, QueryPlan } from './event-index.js'
+import { type ItemCursor, PAUSED } from './item-cursor.js'
 
 interface Lane {
-  readonly item: PlannedItem
-  /** The item's next match; 0 once it has none left. */
+  readonly cursor: ItemCursor
+  /** The item's next match; 0 once it has none left; {@link PAUSED} while it has to be looked for. */
   next: number
+  /** Where to look for it. */
+  from: number
 }
 
 /** Goes through the positions that a query matches, between two bounds, upwards or downwards: each once. */
@@ -22,16 +25,36 @@ export class MatchCursor {
     this.#end = end
     this.#step = backwards ? -1 : 1
     this.#position = start
-    this.#lanes = plan === 'all' ? [] : plan.map((item) => ({ item, next: this.#nextOf(item) }))
+    this.#lanes =
+      plan === 'all' ? [] : plan.map((item) => ({ cursor: index.cursorOf(item, backwards), next: PAUSED, from: start }))
   }
 
-  /** The next position; 0 at the end. */
-  next(): number {
+  /** The next position; 0 at the end; {@link PAUSED} where more than `steps` would be needed: the next call goes on. */
+  next(steps = Number.POSITIVE_INFINITY): number {
+    if (!this.#look(steps)) return PAUSED
     const position = this.#all ? this.#position : this.#nearest()
     if (position === 0 || (this.#end - position) * this.#step < 0) return 0
     this.#position = position + this.#step
-    for (const lane of this.#lanes) if (lane.next === position) lane.next = this.#nextOf(lane.item)
+    for (const lane of this.#lanes) {
+      if (lane.next !== position) continue
+      lane.next = PAUSED
+      lane.from = this.#position
+    }
     return position
+  }
+
+  /** Looks for the next match of each lane that has none; whether all were found, or found to be at their ends. */
+  #look(steps: number): boolean {
+    const { work } = this.#index
+    const most = work.steps + steps
+    for (const lane of this.#lanes) {
+      if (lane.next !== PAUSED) continue
+      lane.next = lane.cursor.find(lane.from, this.#end, most - work.steps)
+      if (lane.next !== PAUSED) continue
+      lane.from = lane.cursor.reached
+      return false
+    }
+    return true
   }
 
   #nearest(): number {
@@ -40,11 +63,5 @@ export class MatchCursor {
       if (next !== 0 && (nearest === 0 || (nearest - next) * this.#step > 0)) nearest = next
     }
     return nearest
-  }
-
-  #nextOf(item: PlannedItem): number {
-    return this.#step === 1
-      ? this.#index.ceiling(item, this.#position, this.#end)
-      : this.#index.floor(item, this.#position, this.#end)
   }
 }

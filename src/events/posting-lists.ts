@@ -56,31 +56,10 @@ export class PostingLists {
     }
   }
 
-  /** The index of a term's first position that is not below `position`; its count where there is none. */
-  lowerBound(term: number, position: number): number {
-    let high = this.count(term)
-    if (high === 0 || this.#lasts.at(term) < position) return high
-    let low = 0
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.at(term, middle) < position) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
-  /** A term's lowest position from `position` on; 0 where there is none. */
-  ceiling(term: number, position: number): number {
-    const index = this.lowerBound(term, position)
-    return index < this.count(term) ? this.at(term, index) : 0
-  }
-
-  /** A term's highest position up to `position`; 0 where there is none. */
-  floor(term: number, position: number): number {
-    const last = this.last(term)
-    if (last <= position) return last
-    const index = this.lowerBound(term, position + 1)
-    return index === 0 ? 0 : this.at(term, index - 1)
+  /** The list of a term that has one of its own, which it keeps. */
+  listOf(term: number): NumberList | undefined {
+    const place = term < this.#places.length ? this.#places.at(term) : ALONE
+    return (place & KIND_MASK) === OWN_LIST ? this.#lists[place >>> KIND_BITS] : undefined
   }
 
   /** Adds a position, above all that the term has. Terms come in order: a new one has the lowest number not seen yet. */

@@ -47,12 +47,31 @@ export class RecentTerms {
     this.#ends.push(this.#tags.length)
   }
 
+  /** How many tags the events of these positions, which are held, have together. */
+  tagsBetween(first: number, last: number): number {
+    return this.#ends.at(this.#eventAt(last)) - this.#startOf(this.#eventAt(first))
+  }
+
+  /** The first position by which the events from `first` on have so many tags together; `last` where they don't. */
+  reaching(tags: number, first: number, last: number): number {
+    const from = this.#eventAt(first)
+    const to = this.#eventAt(last)
+    return first + this.#ends.lowerBound(this.#startOf(from) + tags, from, to) - from
+  }
+
   /** The tags of the event at a position that is held. */
   tagsOf(position: number): number[] {
-    const event = this.#deadEvents + position - this.#firstPosition
+    const event = this.#eventAt(position)
     const tags: number[] = []
     for (let at = this.#startOf(event); at < this.#ends.at(event); at++) tags.push(this.#tags.at(at))
     return tags
+  }
+
+  /** Writes the tags of all events of these positions, which are held, into `target` from `at` on. */
+  copyTags(first: number, last: number, target: Uint32Array, at: number): void {
+    const from = this.#startOf(this.#eventAt(first))
+    const to = this.#ends.at(this.#eventAt(last))
+    for (let index = from; index < to; index++) target[at + index - from] = this.#tags.at(index)
   }
 
   /** Takes the last event away again. */
@@ -75,6 +94,10 @@ export class RecentTerms {
     this.#tags = tags
     this.#ends = ends
     this.#deadEvents = 0
+  }
+
+  #eventAt(position: number): number {
+    return this.#deadEvents + position - this.#firstPosition
   }
 
   #startOf(event: number): number {

@@ -53,8 +53,8 @@ export interface EventStoreRecovery {
     /** Events that had to be read from the log: those behind the files, or all. */
     readonly rebuilt: number
     /**
-     * Why files were given up (damaged, or of another history), or could not be written, one line each. Nothing is lost by
-     * it but time.
+     * Why files were given up (damaged, not to be read, or of another history), or could not be removed or written, one
+     * line each. Nothing is lost by it but time.
      */
     readonly discarded: readonly string[]
   }

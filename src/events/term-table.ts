@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { SluiceError } from '../errors.js'
 import { NumberList } from './number-list.js'
 
 /** Each shard is a table of its own: what has to be made anew when one grows is small, and no append waits for long. */
@@ -9,9 +10,17 @@ const SLOTS_MIN = 8
 
 /** Bytes of a page of keys. A longer key gets a page of its own. */
 const PAGE_BYTES = 256 * 1024
-/** Keys begin at multiples of four bytes, so that a place fits into 32 bits: 16 GiB of keys. */
+/** Keys begin at multiples of four bytes, so that a place fits into 32 bits: of so many pages, 16 GiB of keys. */
 const UNIT_SHIFT = 2
 const UNITS_PER_PAGE = PAGE_BYTES >>> UNIT_SHIFT
+const PAGES_MAX = 2 ** 32 / UNITS_PER_PAGE
+/** Lists of positions number their places in 30 bits. */
+const TERMS_MAX = 2 ** 30
+/** Full is what has only a quarter left: more than one append can bring. */
+const FULL_SHARE = 3 / 4
+
+/** More strings than that are not believed in before they are there. */
+const RESERVED_MAX = 2 ** 22
 
 /** A shorter key is written here: that takes less than to call for it. */
 const WRITTEN_HERE_MAX = 48
@@ -39,8 +48,17 @@ export class TermTable {
   #lastHash = 0
   #lastNumber = -1
 
-  constructor(seed = randomInt(2 ** 32)) {
+  readonly #pagesMax: number
+
+  /** Other pages than the usual number are for tests. */
+  constructor(seed = randomInt(2 ** 32), pagesMax = PAGES_MAX) {
     this.#seed = seed
+    this.#pagesMax = pagesMax
+  }
+
+  /** Whether no more should come: what does comes out of what is kept for those that are under way. */
+  get full(): boolean {
+    return this.#pages.length >= this.#pagesMax * FULL_SHARE || this.size >= TERMS_MAX * FULL_SHARE
   }
 
   /** How many strings there are: the next one gets this number. */
@@ -67,7 +85,7 @@ export class TermTable {
     return number
   }
 
-  /** The number of a string, which gets one where it has none. */
+  /** The number of a string, which gets one where it has none. Throws `SLUICE_INVALID_ARGUMENT`, and changes nothing, where no room is left. */
   intern(term: string): number {
     const found = this.find(term)
     if (found >= 0) return found
@@ -78,10 +96,40 @@ export class TermTable {
     return number
   }
 
+  /** Forgets all strings from number `size` on: the next one gets that number. */
+  truncate(size: number): void {
+    if (size >= this.size) return
+    this.#lastTerm = undefined
+    for (let number = this.size - 1; number >= size; number--) {
+      const { page, at, bytes, wide } = this.#placeOf(number)
+      this.#unlink(number, this.#hashBytes(page, at, at + bytes, wide))
+      this.#lengths.truncate(number)
+    }
+    this.#starts.truncate(size)
+    if (size === 0) {
+      this.#pages.length = 0
+      this.#pageEnd = PAGE_BYTES
+      return
+    }
+    const start = this.#starts.at(size - 1)
+    this.#pages.length = Math.floor(start / UNITS_PER_PAGE) + 1
+    this.#pageEnd = ((start % UNITS_PER_PAGE) << UNIT_SHIFT) + rounded(bytesOf(this.#lengths.at(size - 1)))
+  }
+
   /** The string of a number below `size`. */
   termOf(number: number): string {
     const { page, at, bytes, wide } = this.#placeOf(number)
     return wide ? page.toString('utf16le', at, at + bytes) : page.toString('latin1', at, at + bytes)
+  }
+
+  /** Where a block of strings ends that begins at number `from`: at `to`, or before what would make it larger than `bytesMax`. */
+  blockEnd(from: number, to: number, bytesMax: number): number {
+    let end = from
+    for (let bytes = 0; end < to; end++) {
+      bytes += 4 + bytesOf(this.#lengths.at(end))
+      if (bytes > bytesMax && end > from) break
+    }
+    return end
   }
 
   /**
@@ -102,6 +150,16 @@ export class TermTable {
     return packed
   }
 
+  /** Makes room for so many strings at one go, where that is more than there are: of what does not have any yet. */
+  reserve(size: number): void {
+    if (this.size > 0) return
+    // Three eighths of a shard are taken at the most; an eighth more, because they are not spread evenly.
+    const wanted = (Math.min(size, RESERVED_MAX) / SHARDS) * (8 / 3) * (9 / 8)
+    let slots = 2 * SLOTS_MIN
+    while (slots < wanted) slots *= 2
+    for (let at = 0; at < SHARDS; at++) this.#shards[at] = new Uint32Array(slots)
+  }
+
   /** Takes up strings of {@link pack} that it does not have yet; `false` where they are not of that form. */
   unpack(packed: Buffer): boolean {
     if (packed.length < 4) return false
@@ -113,10 +171,12 @@ export class TermTable {
       const length = packed.readUInt32LE(4 + 4 * index)
       const end = at + bytesOf(length)
       if (end > packed.length) return false
-      const hash = this.#hashBytes(packed, at, end, length >= WIDE)
       const number = this.size
       const { page, start } = this.#room(end - at)
-      packed.copy(page, start, at, end)
+      // A short one byte by byte: a call to copy it takes longer.
+      if (end - at > WRITTEN_HERE_MAX) packed.copy(page, start, at, end)
+      else for (let from = at, to = start; from < end; from++, to++) page[to] = packed[from] ?? 0
+      const hash = this.#hashBytes(packed, at, end, length >= WIDE)
       this.#lengths.push(length)
       this.#link(number, hash)
       at = end
@@ -196,14 +256,35 @@ export class TermTable {
   #room(bytes: number): { page: Buffer; start: number } {
     let page = this.#pages[this.#pages.length - 1]
     if (page === undefined || this.#pageEnd + bytes > PAGE_BYTES) {
+      if (this.#pages.length >= this.#pagesMax) throw tooManyTerms()
       page = Buffer.alloc(Math.max(PAGE_BYTES, bytes))
       this.#pages.push(page)
       this.#pageEnd = 0
     }
     const start = this.#pageEnd
     this.#starts.push((this.#pages.length - 1) * UNITS_PER_PAGE + (start >>> UNIT_SHIFT))
-    this.#pageEnd += (bytes + 3) & ~3
+    this.#pageEnd += rounded(bytes)
     return { page, start }
+  }
+
+  #unlink(number: number, hash: number): void {
+    const index = hash & SHARD_MASK
+    const shard = this.#shards[index]
+    if (shard === undefined) return // There are as many as the mask allows.
+    this.#shardSizes[index] = (this.#shardSizes[index] ?? 0) - 1
+    const mask = shard.length - 1
+    let hole = firstAt(hash, mask)
+    while (shard[hole] !== number + 1) hole = (hole + 2) & mask
+    // Those behind it move up, as far as they may: a search ends at a hole.
+    for (let at = (hole + 2) & mask; shard[at] !== 0; at = (at + 2) & mask) {
+      const wanted = firstAt(shard[at + 1] ?? 0, mask)
+      if (((at - wanted) & mask) < ((at - hole) & mask)) continue
+      shard[hole] = shard[at] ?? 0
+      shard[hole + 1] = shard[at + 1] ?? 0
+      hole = at
+    }
+    shard[hole] = 0
+    shard[hole + 1] = 0
   }
 
   #link(number: number, hash: number): void {
@@ -224,6 +305,17 @@ export class TermTable {
     put(grown, number, hash)
     this.#shards[index] = grown
   }
+}
+
+/** What an append is told for whose types or tags there is no room. */
+export function tooManyTerms(): SluiceError {
+  const message = 'the event store has too many different types or tags: about 800 million, or 12 GiB, are the most'
+  return new SluiceError('SLUICE_INVALID_ARGUMENT', message)
+}
+
+/** To a multiple of four. */
+function rounded(bytes: number): number {
+  return (bytes + 3) & ~3
 }
 
 function put(shard: Uint32Array, number: number, hash: number): void {

@@ -3,9 +3,11 @@ import fc from 'fast-check'
 import { EventIndex } from '../../src/events/event-index.js'
 import { IdWindow } from '../../src/events/id-window.js'
 import { InFlight } from '../../src/events/in-flight.js'
+import { PAUSED } from '../../src/events/item-cursor.js'
 import { MatchCursor } from '../../src/events/match-cursor.js'
 import { NumberList } from '../../src/events/number-list.js'
 import { PostingLists } from '../../src/events/posting-lists.js'
+import { PostingSeeker } from '../../src/events/posting-seeker.js'
 import type { CheckedItem, CheckedQuery } from '../../src/events/query.js'
 import { RecentTerms } from '../../src/events/recent-terms.js'
 import { TermTable } from '../../src/events/term-table.js'
@@ -69,6 +71,64 @@ test('a term table numbers strings as a map does, and hands them over packed', (
   )
 })
 
+test('a term table forgets its last strings as a map does, and gives their numbers to others', (t) => {
+  const steps = fc.array(fc.oneof(terms, fc.integer({ min: 0, max: 30 })), { maxLength: 300 })
+  fc.assert(
+    fc.property(steps, (list) => {
+      const table = new TermTable()
+      const model: string[] = []
+      for (const step of list) {
+        if (typeof step === 'string') {
+          if (!model.includes(step)) model.push(step)
+          t.is(table.intern(step), model.indexOf(step))
+        } else {
+          const forgotten = model.splice(Math.max(0, model.length - step))
+          table.truncate(model.length)
+          for (const term of forgotten) t.is(table.find(term), -1)
+        }
+        t.is(table.size, model.length)
+      }
+      for (const [number, term] of model.entries()) {
+        t.is(table.find(term), number)
+        t.is(table.termOf(number), term)
+      }
+    }),
+    seeded(t, 150),
+  )
+})
+
+test('a term table that grows and is cut down, again and again, takes no more room', (t) => {
+  const table = new TermTable()
+  table.intern('first')
+  let bytes = 0
+  for (let round = 0; round < 20; round++) {
+    for (let n = 0; n < 5000; n++) table.intern(`round ${round}, ${n}, ${'x'.repeat(n % 200)}`)
+    if (round === 0) bytes = table.bytes
+    t.true(table.bytes <= bytes * 1.1, `${table.bytes} bytes, at first ${bytes}`)
+    table.truncate(1)
+  }
+  t.is(table.find('first'), 0)
+  t.is(table.intern('second'), 1)
+})
+
+test('a term table that has no room left refuses, and keeps what it has', (t) => {
+  const table = new TermTable(1, 4)
+  const long = (n: number) => `${n}`.padEnd(200_000, 'x')
+  for (let n = 0; n < 4; n++) {
+    t.is(table.full, n >= 3)
+    t.is(table.intern(long(n)), n)
+  }
+  for (let again = 0; again < 2; again++) {
+    t.throws(() => table.intern(long(4)), { code: 'SLUICE_INVALID_ARGUMENT', message: /types or tags/ })
+  }
+  t.is(table.size, 4)
+  t.is(table.find(long(4)), -1)
+  for (let n = 0; n < 4; n++) t.is(table.find(long(n)), n)
+  t.is(table.intern('a short one still fits'), 4)
+  const packed = table.pack(0, 5)
+  t.throws(() => new TermTable(1, 3).unpack(packed), { code: 'SLUICE_INVALID_ARGUMENT' })
+})
+
 test('a term table takes nothing that was not packed', (t) => {
   const table = new TermTable()
   table.intern('one')
@@ -81,15 +141,23 @@ test('a term table takes nothing that was not packed', (t) => {
   t.throws(() => table.termOf(2), { instanceOf: RangeError })
 })
 
+function floorOf(lists: PostingLists, term: number, position: number): number {
+  return new PostingSeeker(lists, term, true).seek(position)
+}
+
+function ceilingOf(lists: PostingLists, term: number, position: number): number {
+  return new PostingSeeker(lists, term, false).seek(position)
+}
+
 test('a term that had many positions, and lost them all, can have some again', (t) => {
   for (const many of [1, 2, 5, 17, 40]) {
     const lists = new PostingLists()
     for (let position = 1; position <= many; position++) lists.push(0, position)
     for (let position = 1; position <= many; position++) lists.pop(0)
-    t.deepEqual([lists.count(0), lists.last(0), lists.floor(0, 99), lists.ceiling(0, 1)], [0, 0, 0, 0])
+    t.deepEqual([lists.count(0), lists.last(0), floorOf(lists, 0, 99), ceilingOf(lists, 0, 1)], [0, 0, 0, 0])
     for (const position of [50, 51, 52]) lists.push(0, position)
     t.deepEqual(
-      [lists.at(0, 0), lists.at(0, 1), lists.at(0, 2), lists.ceiling(0, 1)],
+      [lists.at(0, 0), lists.at(0, 1), lists.at(0, 2), ceilingOf(lists, 0, 1)],
       [50, 51, 52, 50],
       `${many} before`,
     )
@@ -127,8 +195,8 @@ test('posting lists hold what arrays hold, whatever is taken away again', (t) =>
             expected,
           )
           for (const at of [0, 1, 3, 4, position >>> 1, position, position + 1]) {
-            t.is(lists.floor(each, at), expected.findLast((one) => one <= at) ?? 0)
-            t.is(lists.ceiling(each, at), expected.find((one) => one >= at) ?? 0)
+            t.is(floorOf(lists, each, at), expected.findLast((one) => one <= at) ?? 0)
+            t.is(ceilingOf(lists, each, at), expected.find((one) => one >= at) ?? 0)
           }
         }
       }
@@ -138,6 +206,33 @@ test('posting lists hold what arrays hold, whatever is taken away again', (t) =>
     }),
     seeded(t, 60),
   )
+})
+
+test('a seeker goes on from where it is, up or down, over short ways and long ones', (t) => {
+  const { seed, below } = random()
+  t.log(`seed ${seed}`)
+  for (const count of [0, 1, 3, 4, 5, 16, 17, 100, 40_000]) {
+    const lists = new PostingLists()
+    const positions: number[] = []
+    for (let position = 0; positions.length < count; ) {
+      position += 1 + below(5)
+      positions.push(position)
+    }
+    for (const position of positions) lists.push(0, position)
+    const highest = (positions.at(-1) ?? 0) + 3
+    for (const stride of [1, 10, 1000, 50_000]) {
+      const up = new PostingSeeker(lists, 0, false)
+      const down = new PostingSeeker(lists, 0, true)
+      for (let at = below(stride); at <= highest; at += 1 + below(stride)) {
+        t.is(up.seek(at), positions.find((one) => one >= at) ?? 0)
+        if (highest > 1000) at += below(20) * stride
+      }
+      for (let at = highest - below(stride); at >= 0; at -= 1 + below(stride)) {
+        t.is(down.seek(at), positions.findLast((one) => one <= at) ?? 0)
+        if (highest > 1000) at -= below(20) * stride
+      }
+    }
+  }
 })
 
 test('recent terms are a queue with two ends', (t) => {
@@ -165,10 +260,45 @@ test('recent terms are a queue with two ends', (t) => {
   t.is(recent.firstPosition, first)
   t.is(recent.nextPosition, first + model.length)
   t.is(recent.tagCount, model.flat().length)
+  const last = first + model.length - 1
+  for (let check = 0; check < 200; check++) {
+    const from = first + below(model.length)
+    const to = from + below(last - from + 1)
+    const tags = model.slice(from - first, to - first + 1).flat()
+    t.is(recent.tagsBetween(from, to), tags.length)
+    const copied = new Uint32Array(tags.length + 1)
+    recent.copyTags(from, to, copied, 1)
+    t.deepEqual([...copied], [0, ...tags])
+    const wanted = 1 + below(300)
+    let reached = from
+    for (let sum = model[from - first]?.length ?? 0; sum < wanted && reached < to; ) {
+      reached++
+      sum += model[reached - first]?.length ?? 0
+    }
+    t.is(recent.reaching(wanted, from, to), reached)
+  }
   t.deepEqual(
     model.map((_, at) => recent.tagsOf(first + at)),
     model,
   )
+})
+
+test('recent terms that were given up are given back', (t) => {
+  const recent = new RecentTerms(1)
+  let most = 0
+  for (let position = 1; position <= 400_000; position++) {
+    recent.pushTag(position)
+    recent.pushTag(2 * position)
+    recent.endEvent()
+    if (position % 1000 === 0) recent.dropBelow(position - 99)
+    most = Math.max(most, recent.bytes)
+  }
+  // 65,536 events of two tags that are given up, and a thousand, at 4 bytes a number, in pages of 64 KiB.
+  t.true(most <= 3 * 4 * 70_000 + 4 * 65_536, `${most} bytes`)
+  t.is(recent.firstPosition, 399_901)
+  for (let position = 399_901; position <= 400_000; position++) {
+    t.deepEqual(recent.tagsOf(position), [position, 2 * position])
+  }
 })
 
 interface Sample {
@@ -198,9 +328,11 @@ function queryMatches(query: CheckedQuery, event: Sample): boolean {
   return query === 'all' || query.some((item) => itemMatches(item, event))
 }
 
-function positionsOf(cursor: MatchCursor): number[] {
+function positionsOf(cursor: MatchCursor, steps?: number): number[] {
   const positions: number[] = []
-  for (let position = cursor.next(); position !== 0; position = cursor.next()) positions.push(position)
+  for (let position = cursor.next(steps); position !== 0; position = cursor.next(steps)) {
+    if (position !== PAUSED) positions.push(position)
+  }
   return positions
 }
 
@@ -217,7 +349,8 @@ test('the index finds what looking at every event finds, also after some were ta
       history,
       fc.array(fc.tuple(queries, fc.nat(120), fc.nat(120)), { minLength: 5, maxLength: 12 }),
       (steps, asked) => {
-        const index = new EventIndex()
+        // One that remembers every search of more than a few steps.
+        const index = new EventIndex({ quickSteps: 2 })
         let events: Sample[] = []
         for (const step of steps) {
           if (typeof step === 'number') {
@@ -231,6 +364,8 @@ test('the index finds what looking at every event finds, also after some were ta
           }
         }
         t.is(index.head, events.length)
+        t.is(index.tags.size, new Set(events.flatMap(({ tags }) => tags)).size, 'tags that are gone are forgotten')
+        t.is(index.types.size, new Set(events.map(({ type }) => type)).size, 'and types')
         for (const [query, one, other] of asked) {
           const [from, to] = [Math.min(one, other) + 1, Math.max(one, other) + 1]
           const found = events.flatMap((event, at) => (queryMatches(query, event) ? [at + 1] : []))
@@ -241,9 +376,15 @@ test('the index finds what looking at every event finds, also after some were ta
           if (end >= from) {
             t.deepEqual(positionsOf(new MatchCursor(index, plan, end, from, true)), between.toReversed())
           }
+          const paused = new MatchCursor(index, plan, from, end, false)
+          t.deepEqual(positionsOf(paused, 1), between, 'also one step at a time')
           const last = found.findLast((position) => position > one)
           const match = index.lastMatch(query, one)
           t.is(match?.position, last)
+          t.is(
+            index.lastMatch(query, other)?.position,
+            found.findLast((position) => position > other),
+          )
           if (match === undefined || query === 'all') continue
           const item = query[match.itemIndex ?? -1]
           const event = events[match.position - 1]
@@ -263,27 +404,15 @@ test('the id window remembers the last ids of durable events, exactly, and those
   for (let position = 1; position <= 5; position++) ids.add(`id${position}`, position)
   t.is(ids.count, 5, 'none is forgotten before it is durable')
   ids.settle(4)
-  t.deepEqual(
-    [...ids.entries()].map(([id]) => id),
-    ['id2', 'id3', 'id4', 'id5'],
-  )
+  t.deepEqual(ids.between(1, 9).ids, ['id2', 'id3', 'id4', 'id5'])
   ids.rollBack(4)
   t.is(ids.positionOf('id5'), undefined)
-  t.deepEqual(
-    [...ids.entries()].map(([id]) => id),
-    ['id2', 'id3', 'id4'],
-    'what is taken back costs no other its place',
-  )
+  t.deepEqual(ids.between(1, 9).ids, ['id2', 'id3', 'id4'], 'what is taken back costs no other its place')
   ids.add('id1', 5)
   ids.settle(5)
-  t.deepEqual(
-    [...ids.entries()],
-    [
-      ['id3', 3],
-      ['id4', 4],
-      ['id1', 5],
-    ],
-  )
+  t.deepEqual(ids.between(1, 9), { ids: ['id3', 'id4', 'id1'], positions: [3, 4, 5] })
+  t.deepEqual(ids.between(4, 4), { ids: ['id4'], positions: [4] })
+  t.deepEqual(ids.between(1, 2), { ids: [], positions: [] })
   const none = new IdWindow(0)
   none.add('x', 1)
   t.is(none.positionOf('x'), 1)
@@ -308,4 +437,14 @@ test('what is in flight is found by position until it is durable or taken back',
   t.is(await inFlight.holding(5000), 2499)
   inFlight.settle(5000)
   t.is(inFlight.holding(5000), undefined)
+  t.is(inFlight.held, 0)
+  // One is always under way: those that are durable are given up all the same.
+  let most = 0
+  for (let position = 5001; position <= 15_000; position++) {
+    inFlight.add(position, Promise.resolve(position))
+    inFlight.settle(position - 1)
+    most = Math.max(most, inFlight.held)
+  }
+  t.true(most <= 3000, `${most} are held`)
+  t.is(await inFlight.holding(15_000), 15_000)
 })

@@ -5,12 +5,15 @@ import type {
   EventReadOptions,
   SubscribeOptions,
 } from '../../src/events/contract.js'
+import { EventAppender } from '../../src/events/event-appender.js'
+import { EventIndex } from '../../src/events/event-index.js'
+import { IdWindow } from '../../src/events/id-window.js'
 import { openEventStore } from '../../src/events/open-event-store.js'
 import type { DirectoryEventStore, EventStoreOptions } from '../../src/events/store-contract.js'
 import { openLog } from '../../src/log/open-log.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 import { EVENTS, eventsOf, openSimulatedEvents, positionsOf } from '../support/simulated-event-store.js'
-import { quiet, rejection, rejects, SEGMENT, throws, watch } from '../support/simulated-log.js'
+import { openSimulated, quiet, rejection, rejects, SEGMENT, throws, watch } from '../support/simulated-log.js'
 
 const NAME = { failIfEventsMatch: { tags: ['name:ada'] } }
 const CLAIM = { type: 'Claimed', tags: ['name:ada'] }
@@ -79,6 +82,47 @@ test('a full disk takes decisions back with the events that they hung on', async
   )
   t.deepEqual(await positionsOf(store, { tags: ['name:ada'] }), [2])
   await store.close()
+})
+
+test('events that a full disk takes back, again and again, leave nothing behind in memory', async (t) => {
+  const { store, fileSystem } = await openSimulatedEvents()
+  await begin(store)
+  const { tags, types } = store.stats().index
+  let bytes = 0
+  for (let round = 0; round < 30; round++) {
+    const mend = fileSystem.inject({ call: 'writeSync', path: SEGMENT, error: 'ENOSPC', once: false })
+    const appends = Array.from({ length: 100 }, (_, n) => {
+      const event = {
+        type: `Type ${round} ${n}`,
+        tags: [`tag ${round} ${n}`, `other ${round} ${n}`],
+        id: `${round} ${n}`,
+      }
+      return rejection(store.append(event, { failIfEventsMatch: { tags: event.tags } }))
+    })
+    for (const error of await Promise.all(appends)) t.like(error, { code: 'SLUICE_DISK_FULL' })
+    mend()
+    t.like(store.stats().index, { events: 1, tags, types, ids: 0 })
+    if (round === 0) ({ bytes } = store.stats().index)
+    t.true(store.stats().index.bytes <= bytes * 1.1)
+  }
+  await store.append({ type: 'Type 0 0', tags: ['tag 1 1'] })
+  t.deepEqual(await positionsOf(store, { types: ['Type 0 0'], tags: ['tag 1 1'] }), [2])
+  t.deepEqual(await positionsOf(store, { tags: ['tag 0 0'] }), [])
+  await store.close()
+})
+
+test('an append for whose tags there is no room is refused before the log has it', async (t) => {
+  const { log } = await openSimulated()
+  const index = new EventIndex({ termPages: 4 })
+  const bounds = { onFull: 'wait', maxWaiting: 10, maxWaitingBytes: 1e6 } as const
+  const appender = new EventAppender(log, index, new IdWindow(10), bounds)
+  const append = (tag: string) =>
+    appender.append([{ type: 'T', tags: [tag], id: undefined, record: '{"type":"T"}' }], undefined, undefined)
+  for (let n = 1; n <= 3; n++) t.deepEqual(await append(`${n}`.padEnd(200_000, 'x')), { first: n, last: n })
+  throws(t, () => append('one more'), { code: 'SLUICE_INVALID_ARGUMENT', mentions: 'types or tags' })
+  t.is(log.nextLsn, 4)
+  t.is(index.head, 3)
+  await log.close()
 })
 
 test('a failed store decides by what is durable, and appends nothing', async (t) => {

@@ -1,13 +1,15 @@
 import test from 'ava'
-import { decodeHead } from '../../src/events/index-file.js'
+import { EventIndex } from '../../src/events/event-index.js'
+import { IdWindow } from '../../src/events/id-window.js'
+import { decodeHead, decodeIndexFile, encodeIndexFile, type IndexFileHead } from '../../src/events/index-file.js'
 import { openEventStoreSealing } from '../../src/events/open-event-store.js'
 import type { DirectoryEventStore, EventStoreOptions } from '../../src/events/store-contract.js'
 import { openLog } from '../../src/log/open-log.js'
-import { openSnapshot } from '../../src/snapshot/snapshot-file.js'
-import { SimulatedFileSystem } from '../../src/testing/index.js'
+import { openSnapshot, writeDerivedSnapshot } from '../../src/snapshot/snapshot-file.js'
+import { type Fault, type FileSystemCallName, SimulatedFileSystem } from '../../src/testing/index.js'
 import { EVENTS, positionsOf } from '../support/simulated-event-store.js'
 import { bytesOf } from '../support/simulated-files.js'
-import { putFiles, quiet, rejection } from '../support/simulated-log.js'
+import { putFiles, quiet, rejection, SEGMENT } from '../support/simulated-log.js'
 
 const INDEX = `${EVENTS}/index`
 const RULE = { events: 10, tags: 1000 }
@@ -196,6 +198,119 @@ test('a file of another store is not believed, wherever it stands', async (t) =>
   }
 })
 
+/** Writes a file of the index once more, with another head. */
+async function rewriteHead(
+  fileSystem: SimulatedFileSystem,
+  name: string,
+  change: (head: IndexFileHead) => Partial<IndexFileHead>,
+): Promise<void> {
+  const place = { fileSystem, directory: INDEX, name }
+  const blocks: Buffer[] = []
+  for await (const block of (await openSnapshot(place)) ?? []) blocks.push(block)
+  const head = decodeHead(blocks[0] ?? Buffer.alloc(0))
+  if (head === undefined) throw new Error(`${name} has no head`)
+  blocks[0] = Buffer.from(JSON.stringify({ ...head, ...change(head) }))
+  await writeDerivedSnapshot(place, blocks)
+}
+
+test('a file is believed only if all fits that its head says of the log', async (t) => {
+  const changes: readonly ((head: IndexFileHead) => Partial<IndexFileHead>)[] = [
+    ({ lastChecksum }) => ({ lastChecksum: lastChecksum ^ 1 }),
+    ({ lastTimestamp }) => ({ lastTimestamp: lastTimestamp + 1 }),
+    ({ last }) => ({ last: last + 1 }),
+    () => ({ last: 1000 }),
+    ({ first }) => ({ first: first + 1 }),
+    () => ({ behind: 'another' }),
+    ({ tags }) => ({ tags: { from: tags.from + 1, to: tags.to } }),
+    ({ types }) => ({ types: { from: types.from, to: types.to + 1 } }),
+  ]
+  for (const [at, change] of [() => ({}), ...changes].entries()) {
+    const fileSystem = await stored(25)
+    await rewriteHead(fileSystem, '0000000011.index', change)
+    const store = await open(fileSystem)
+    t.is(store.recovery.index.loaded, at === 0 ? 25 : 10, `change ${at}`)
+    t.is(store.recovery.index.discarded.length > 0, at > 0)
+    await finds(t, store, 25)
+    await store.close()
+  }
+})
+
+test('ids that are read from the log are forgotten as those of files are', async (t) => {
+  const options = { rememberedIds: 12 }
+  const fileSystem = await stored(37, options)
+  for (const name of fileSystem.listSync(INDEX)) fileSystem.removeSync(`${INDEX}/${name}`)
+  const store = await open(fileSystem, options)
+  t.is(store.stats().index.ids, 12)
+  t.deepEqual(await store.append({ type: 'Odd', id: 'id25' }), { first: 38, last: 38 }, 'it came too late')
+  await store.close()
+})
+
+test('what is accepted when the store is closed is in its files', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const store = await open(fileSystem, { flush: { everyMs: 3_600_000 } })
+  await store.append({ type: 'Odd', tags: ['n:1'] })
+  const rest = Array.from({ length: 24 }, (_, at) => store.append({ type: 'Odd', tags: [`n:${at + 2}`] }))
+  await store.close()
+  await Promise.all(rest)
+  const again = await open(fileSystem)
+  t.deepEqual(again.recovery.index, { loaded: 25, rebuilt: 0, discarded: [] })
+  await again.close()
+})
+
+test('a file that is being written when the store is closed, and fails, is told of once, and written then', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const store = await open(fileSystem)
+  const failures: unknown[] = []
+  store.on('checkpointFailed', (error) => failures.push(error))
+  const release = fileSystem.inject({ call: 'write', path: /\.index/, hold: true, error: 'EIO' })
+  await append(store, 1, 12)
+  t.deepEqual(failures, [])
+  const closed = store.close()
+  await quiet()
+  release()
+  await closed
+  t.is(failures.length, 1)
+  t.like(failures[0], { code: 'SLUICE_IO' })
+  const again = await open(fileSystem)
+  t.like(again.recovery.index, { loaded: 10, discarded: [] }, 'one file is written at the end')
+  await finds(t, again, 12)
+  await again.close()
+})
+
+test('types and tags that are in a file keep their numbers, also where their events were taken back', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  let store = await open(fileSystem)
+  await append(store, 1, 9)
+  let gone: Promise<unknown> | undefined
+  store.on('durable', (position) => {
+    if (position !== 10) return
+    fileSystem.inject({ call: 'writeSync', path: SEGMENT, error: 'ENOSPC' })
+    gone = rejection(store.append({ type: 'Gone', tags: ['gone:1', 'gone:2', 'gone:3'] }))
+  })
+  await append(store, 10, 10)
+  t.like(await gone, { code: 'SLUICE_DISK_FULL' })
+  await quiet()
+  const place = { fileSystem, directory: INDEX, name: '0000000001.index' }
+  for await (const block of (await openSnapshot(place)) ?? []) {
+    t.is(decodeHead(block)?.tags.to, 13 + 3, 'the file has them')
+    break
+  }
+  const killed = fileSystem.killProcess()
+  store = await open(killed)
+  t.deepEqual(store.recovery.index, { loaded: 10, rebuilt: 0, discarded: [] })
+  await append(store, 11, 11)
+  killed.inject({ call: 'writeSync', path: SEGMENT, error: 'ENOSPC' })
+  t.like(await rejection(store.append({ type: 'Gone', tags: ['gone:4'] })), { code: 'SLUICE_DISK_FULL' })
+  await append(store, 12, 25)
+  await finds(t, store, 25)
+  await store.close()
+  store = await open(killed)
+  t.deepEqual(store.recovery.index, { loaded: 25, rebuilt: 0, discarded: [] })
+  await finds(t, store, 25)
+  t.deepEqual(await positionsOf(store, { tags: ['gone:1'] }), [])
+  await store.close()
+})
+
 test('only the last ids are remembered, over a restart too', async (t) => {
   const options = { rememberedIds: 12 }
   const fileSystem = await stored(37, options)
@@ -251,6 +366,180 @@ test('files are sealed earlier where events have many tags', async (t) => {
   await again.close()
 })
 
+const FAULTS: readonly (Omit<Fault, 'error'> & { readonly call: FileSystemCallName })[] = [
+  { call: 'makeDirectorySync', path: /\/index$/ },
+  { call: 'list', path: /\/index$/ },
+  { call: 'listSync', path: /\/index$/ },
+  { call: 'open', path: /\.index$/ },
+  { call: 'open', path: /0000000011\.index$/, nth: 2 },
+  { call: 'size', path: /\.index$/ },
+  { call: 'read', path: /\.index$/ },
+  { call: 'read', path: /0000000021\.index$/, nth: 4 },
+]
+
+test('whatever is wrong with the index’s folder, the store opens without it, and says so', async (t) => {
+  for (const fault of FAULTS) {
+    for (const error of ['EIO', 'EACCES', 'ENOSPC']) {
+      for (const removable of [true, false]) {
+        const fileSystem = await stored(37)
+        const mend = [fileSystem.inject({ ...fault, error, once: false })]
+        if (!removable) mend.push(fileSystem.inject({ call: 'removeSync', path: /\.index$/, error, once: false }))
+        const store = await open(fileSystem)
+        const what = `${error} of ${fault.call} on ${String(fault.path)}, ${removable ? '' : 'not '}to be removed`
+        const { loaded, rebuilt, discarded } = store.recovery.index
+        t.is(loaded + rebuilt, 37, what)
+        t.true(discarded.length > 0 && discarded.join().includes(error), `${what}: ${discarded.join()}`)
+        await finds(t, store, 37)
+        await append(store, 38, 52)
+        await finds(t, store, 52)
+        await store.close()
+        for (const each of mend) each()
+        const again = await open(fileSystem)
+        await finds(t, again, 52)
+        await again.close()
+        const whole = await open(fileSystem)
+        t.deepEqual(whole.recovery.index, { loaded: 52, rebuilt: 0, discarded: [] }, `${what}: written down again`)
+        await finds(t, whole, 52)
+        await whole.close()
+      }
+    }
+  }
+})
+
+test('strange names in the index’s folder are left alone, and folders in the place of files do no harm', async (t) => {
+  const fileSystem = await stored(37)
+  const strange = ['foreign.index', '.hidden.index', 'a:b.index', '1.index', 'notes.txt', '00000000011.index']
+  for (const name of strange) fileSystem.closeSync(fileSystem.openSync(`${INDEX}/${name}`, 'create'))
+  for (const name of ['0000000011.index', '0000000099.index', 'folder', '0000000001.index.0123456789abcdef.tmp']) {
+    if (fileSystem.listSync(INDEX).includes(name)) fileSystem.removeSync(`${INDEX}/${name}`)
+    fileSystem.makeDirectorySync(`${INDEX}/${name}`)
+  }
+  const store = await open(fileSystem)
+  const { loaded, rebuilt, discarded } = store.recovery.index
+  t.deepEqual([loaded, rebuilt], [10, 27])
+  t.true(discarded.join().includes('0000000011.index'))
+  t.true(discarded.some((note) => note.includes('can’t be written') || note.includes("can't be written")))
+  await finds(t, store, 37)
+  const failures: unknown[] = []
+  store.on('checkpointFailed', (error) => failures.push(error))
+  await append(store, 38, 45)
+  await finds(t, store, 45)
+  await store.close()
+  t.true(failures.length > 0, 'and while it is open, an event says so')
+  const left = fileSystem.listSync(INDEX)
+  for (const name of strange) t.true(left.includes(name), `${name} is still there`)
+})
+
+test('a file in the place of the index’s folder leaves the store without files', async (t) => {
+  const whole = await stored(37)
+  const fileSystem = new SimulatedFileSystem()
+  const log = whole
+    .listSync(`${EVENTS}/log`)
+    .map((name): [string, Buffer] => [name, bytesOf(whole, `${EVENTS}/log/${name}`)])
+  putFiles(fileSystem, `${EVENTS}/log`, new Map(log))
+  fileSystem.closeSync(fileSystem.openSync(INDEX, 'create'))
+  const store = await open(fileSystem)
+  t.like(store.recovery.index, { loaded: 0, rebuilt: 37 })
+  t.true(store.recovery.index.discarded.length > 0)
+  const failures: unknown[] = []
+  store.on('checkpointFailed', (error) => failures.push(error))
+  await append(store, 38, 60)
+  t.true(failures.length > 0)
+  await finds(t, store, 60)
+  await store.close()
+})
+
+test('a folder that could not be made is made once that is possible', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const mend = fileSystem.inject({ call: 'makeDirectorySync', path: /\/index$/, error: 'ENOSPC', once: false })
+  const store = await open(fileSystem)
+  t.regex(store.recovery.index.discarded.join(), /ENOSPC/)
+  const failures: unknown[] = []
+  store.on('checkpointFailed', (error) => failures.push(error))
+  await append(store, 1, 12)
+  t.true(failures.length > 0)
+  mend()
+  const before = failures.length
+  await append(store, 13, 25)
+  t.is(failures.length, before)
+  await store.close()
+  const again = await open(fileSystem)
+  t.deepEqual(again.recovery.index, { loaded: 25, rebuilt: 0, discarded: [] })
+  await again.close()
+})
+
+test('after a log that can’t be read for it, and a file that can’t be written, it is not tried again at every event', async (t) => {
+  for (const fault of [
+    { call: 'read', path: SEGMENT, error: 'EIO', once: false },
+    { call: 'write', path: /\.index/, error: 'EIO', once: false },
+  ] as const) {
+    const fileSystem = new SimulatedFileSystem()
+    const store = await openEventStoreSealing(EVENTS, { fileSystem }, { events: 40, tags: 1000 })
+    await append(store, 1, 39)
+    const failures: unknown[] = []
+    store.on('checkpointFailed', (error) => failures.push(error))
+    const mend = fileSystem.inject(fault)
+    await append(store, 40, 60)
+    // At 40, 45, 50, 55 and 60: again when an eighth of a file more is there.
+    t.is(failures.length, 5)
+    for (const error of failures) t.like(error, { code: 'SLUICE_IO' })
+    mend()
+    await append(store, 61, 81)
+    t.is(failures.length, 5)
+    await store.close()
+    const again = await open(fileSystem)
+    t.deepEqual(again.recovery.index, { loaded: 81, rebuilt: 0, discarded: [] })
+    await again.close()
+  }
+})
+
+test('a file that came back, or could not be removed, does not follow on one that was written since', async (t) => {
+  const fileSystem = await stored(37)
+  const old = bytesOf(fileSystem, `${INDEX}/0000000021.index`)
+  fileSystem.removeSync(`${INDEX}/0000000011.index`)
+  await (await open(fileSystem)).close()
+  overwrite(fileSystem, `${INDEX}/0000000021.index`, () => old)
+  const again = await open(fileSystem)
+  t.like(again.recovery.index, { loaded: 20, rebuilt: 17 })
+  t.regex(again.recovery.index.discarded.join(), /0000000021.* does not follow/)
+  await finds(t, again, 37)
+  await again.close()
+})
+
+test('blocks of a file are small, however many tags an event has, and however long tags and ids are', async (t) => {
+  const index = new EventIndex()
+  const ids = new IdWindow(10_000)
+  const tags = Array.from({ length: 250 }, (_, at) => `tag ${at}`)
+  for (let position = 1; position <= 4000; position++) {
+    index.add(`type ${position}`, tags)
+    ids.add(`id ${position} ${'x'.repeat(position % 50 === 0 ? 50_000 : 10)}`, position)
+  }
+  index.add('type 1', [`long ${'x'.repeat(300_000)}`, ...Array.from({ length: 20_000 }, (_, at) => `more ${at}`)])
+  const scope = {
+    ...{ name: 'name', behind: '', first: 1, last: 4001, sealed: true, lastChecksum: 0, lastTimestamp: 0 },
+    types: { from: 0, to: index.types.size },
+    tags: { from: 0, to: index.tags.size },
+  }
+  const blocks = [...encodeIndexFile(index, ids, scope)]
+  // 4,096 events, or 16,384 tags and those of one event; an event has 8 bytes beside.
+  for (const block of blocks) t.true(block.length <= 310_000, `${block.length} bytes`)
+  t.true(blocks.length > 4_000_000 / 310_000)
+  const head = decodeHead(blocks[0] ?? Buffer.alloc(0))
+  if (head === undefined) return t.fail('it has a head')
+  const copy = new EventIndex()
+  const copiedIds = new IdWindow(10_000)
+  async function* rest() {
+    for (const block of blocks.slice(1)) yield Buffer.from(block)
+  }
+  t.true(await decodeIndexFile(head, rest(), copy, copiedIds))
+  t.is(copy.head, 4001)
+  for (const position of [1, 66, 67, 3999, 4000, 4001]) {
+    t.deepEqual(copy.recent.tagsOf(position), index.recent.tagsOf(position))
+  }
+  t.deepEqual(copiedIds.between(1, 4001), ids.between(1, 4001))
+  t.is(copy.lastMatch([{ types: [], tags: ['more 19999'] }], 0)?.position, 4001)
+})
+
 test('nothing of the index is synced: it is derived', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   const store = await open(fileSystem)
@@ -276,7 +565,7 @@ test('a head of another form, or of another kind of machine, is not used', async
   for await (const block of (await openSnapshot(place)) ?? []) head ??= block
   const text = head?.toString() ?? ''
   t.like(decodeHead(Buffer.from(text)), { first: 1, last: 5, sealed: false, ids: 5 })
-  t.is(decodeHead(Buffer.from(text.replace('"format":1', '"format":2'))), undefined)
+  t.is(decodeHead(Buffer.from(text.replace('"format":2', '"format":3'))), undefined)
   t.is(decodeHead(Buffer.from(text.replace(/"endianness":".."/, '"endianness":"??"'))), undefined)
 })
 
