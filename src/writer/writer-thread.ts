@@ -69,7 +69,7 @@ export class WriterThread {
       const { port } = task
       const reports = new ReportSender(task.memory, () => port.postMessage(undefined))
       const ring = new RingConsumer(task.memory)
-      const writer = Writer.open(this.#fileSystem, task.options, recovered, ring, (report) => reports.send(report))
+      const writer = Writer.open(this.#fileSystem, task.options, recovered, ring, reports)
       this.#opened = { ring, writer, news: new NewsWait(ring, availableParallelism() > 1 ? LOOK_FOR_NEWS_MS : 0) }
       this.#epoch = task.epoch
       // Its messages must not keep the process alive: tasks that run do.
