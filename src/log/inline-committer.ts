@@ -37,8 +37,11 @@ export class InlineCommitter implements Committer {
     this.#listener = listener
     const recovered = recover(this.#fileSystem, this.#options.directory)
     const consumer = new RingConsumer(this.#memory)
-    this.#writer = Writer.open(this.#fileSystem, this.#options, recovered, consumer, (report) => {
-      this.#reports.push(report)
+    this.#writer = Writer.open(this.#fileSystem, this.#options, recovered, consumer, {
+      send: (report) => {
+        this.#reports.push(report)
+      },
+      foretell() {},
     })
     return recovered
   }

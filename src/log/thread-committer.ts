@@ -9,6 +9,7 @@ import type { RecoveredLog } from '../segment/recovered-log.js'
 import type { WriterOptions } from '../writer/writer-options.js'
 import type { WriterTask, WriterTaskResult } from '../writer/writer-thread.js'
 import type { Committer, CommitterListener } from './committer.js'
+import { ReportInbox } from './report-inbox.js'
 
 const defaultWorkerUrl = new URL('../../workers/writer.js', import.meta.url)
 
@@ -23,7 +24,7 @@ export class ThreadCommitter implements Committer {
   readonly ring: RingProducer
   readonly #memory: RingMemory
   readonly #options: WriterOptions
-  readonly #reports: ReportReceiver
+  readonly #inbox: ReportInbox
   readonly #pool: Piscina
   readonly #workerUrl: URL
   /** Resolves once the thread that the log was opened in has ended, with all that it had begun. */
@@ -32,22 +33,12 @@ export class ThreadCommitter implements Committer {
   #port: MessagePort | undefined
   #listener: CommitterListener | undefined
   #ended = false
-  /** Set from the first message in a turn of the event loop until that turn ends. */
-  #turnEnds: NodeJS.Immediate | undefined
-  /** Whether another message came in this turn. */
-  #isLeft = false
-  readonly #endTurn = (): void => {
-    this.#turnEnds = undefined
-    if (!this.#isLeft) return
-    this.#isLeft = false
-    this.#drainOnceATurn()
-  }
 
   constructor(options: WriterOptions, capacityBytes: number, workerUrl: URL | undefined) {
     this.#options = options
     this.#memory = createRingMemory(capacityBytes)
     this.ring = new RingProducer(this.#memory)
-    this.#reports = new ReportReceiver(this.#memory)
+    this.#inbox = new ReportInbox(new ReportReceiver(this.#memory), (report) => this.#listener?.report(report))
     this.#workerUrl = workerUrl ?? defaultWorkerUrl
     this.#pool = new Piscina({
       filename: this.#workerUrl.href,
@@ -67,7 +58,7 @@ export class ThreadCommitter implements Committer {
     this.#listener = listener
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    port1.on('message', () => this.#drainOnceATurn())
+    port1.on('message', () => this.#inbox.message())
     // Reports must not keep the process alive: tasks that run do.
     port1.unref()
     const task: WriterTask = {
@@ -94,7 +85,7 @@ export class ThreadCommitter implements Committer {
   }
 
   async stop(): Promise<void> {
-    this.#ended = true
+    this.#end()
     // Piscina forgets a thread that fails, though it may take a while to end, and replaces it once more when it does.
     do {
       await this.#pool.destroy()
@@ -103,43 +94,30 @@ export class ThreadCommitter implements Committer {
     this.#port?.close()
   }
 
+  #end(): void {
+    this.#ended = true
+    this.#inbox.close()
+  }
+
   #run(): void {
     const task: WriterTask = { kind: 'run', epoch: this.#epoch }
     this.#pool.run(task).then(
       (result: WriterTaskResult) => {
         // A report can be posted before the task ends, and its message come after it.
-        this.#drain()
+        this.#inbox.drain()
         if (result.kind === 'unknown-epoch') this.#lose(new Error('the writer thread died and was replaced'))
       },
       (error: unknown) => {
         // What it reported before it died was synced before it was reported.
-        this.#drain()
+        this.#inbox.drain()
         this.#lose(error instanceof Error ? error : new Error(String(error)))
       },
     )
   }
 
-  /**
-   * Node hands over messages for as long as there are any. Where those who were told append again at once, and the writer is faster than
-   * they are, there always is one: the second in a turn of the event loop is left for the next turn, so that the loop goes round.
-   */
-  #drainOnceATurn(): void {
-    if (this.#turnEnds === undefined) {
-      this.#turnEnds = setImmediate(this.#endTurn)
-      this.#drain()
-    } else {
-      this.#isLeft = true
-    }
-  }
-
-  #drain(): void {
-    if (this.#ended) return
-    this.#reports.drain((report) => this.#listener?.report(report))
-  }
-
   #lose(error: Error): void {
     if (this.#ended) return
-    this.#ended = true
+    this.#end()
     this.#listener?.lost(error)
   }
 

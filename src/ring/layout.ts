@@ -10,6 +10,7 @@
  *    16  TAKEN       writer: frames that it has begun to commit
  *    17  REPORTS     writer: reports posted so far
  *    18  NOTIFIED    1 while a message about reports is on its way; either side, by exchange
+ *    19  FORETOLD    writer: 1 from when it foretells a report until it posts one
  *    32  STATE       see below; either side, by compare-and-exchange
  *    48  REPORTS_READ  coordinator: reports read so far; the writer waits on it when the slots are full
  *
@@ -26,6 +27,7 @@ export const TRIMS = 3
 export const TAKEN = 16
 export const REPORTS = 17
 export const NOTIFIED = 18
+export const FORETOLD = 19
 export const STATE = 32
 export const REPORTS_READ = 48
 

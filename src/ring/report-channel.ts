@@ -1,11 +1,11 @@
 import type { ErrorRecord } from '../errors.js'
 import * as layout from './layout.js'
-import { BATCH_CAUSES, type WriterReport } from './report.js'
+import { BATCH_CAUSES, type ReportSink, type WriterReport } from './report.js'
 
 const KINDS = ['progress', 'rollback', 'failed', 'trimmed', 'trim-failed', 'closed'] as const
 
 /** The writer's end of the reports: puts them into slots of shared memory, so that nothing is cloned on the way. */
-export class ReportSender {
+export class ReportSender implements ReportSink {
   readonly #words: Int32Array
   readonly #slots: Float64Array
   readonly #control: SharedArrayBuffer
@@ -17,6 +17,12 @@ export class ReportSender {
     this.#words = new Int32Array(memory.control, 0, layout.WORDS)
     this.#slots = new Float64Array(memory.control, layout.REPORT_SLOTS_AT, layout.REPORT_SLOTS * layout.REPORT_FIELDS)
     this.#notify = notify
+  }
+
+  /** Sends the message of a report that is yet to come: whoever gets it looks for it again and again, for a moment. */
+  foretell(): void {
+    Atomics.store(this.#words, layout.FORETOLD, 1)
+    this.#tell()
   }
 
   /** Posts a report. Blocks while all slots are full: the coordinator's thread is then far behind. */
@@ -31,6 +37,11 @@ export class ReportSender {
     this.#slots[at] = KINDS.indexOf(report.kind)
     this.#slots.set(this.#fields(report), at + 1)
     Atomics.store(this.#words, layout.REPORTS, (posted + 1) | 0)
+    Atomics.store(this.#words, layout.FORETOLD, 0)
+    this.#tell()
+  }
+
+  #tell(): void {
     if (Atomics.exchange(this.#words, layout.NOTIFIED, 1) === 0) this.#notify()
   }
 
@@ -105,6 +116,15 @@ export class ReportReceiver {
     this.#control = memory.control
     this.#words = new Int32Array(memory.control, 0, layout.WORDS)
     this.#slots = new Float64Array(memory.control, layout.REPORT_SLOTS_AT, layout.REPORT_SLOTS * layout.REPORT_FIELDS)
+  }
+
+  /** Whether a report was foretold, and none has come since. No message tells of it until {@link drain} is called. */
+  get isForetold(): boolean {
+    return Atomics.load(this.#words, layout.FORETOLD) === 1 && !this.#hasReports
+  }
+
+  get #hasReports(): boolean {
+    return Atomics.load(this.#words, layout.REPORTS) !== Atomics.load(this.#words, layout.REPORTS_READ)
   }
 
   /** Hands every report that is there to `receive`, in order. */

@@ -20,6 +20,13 @@ export type WriterReport =
   /** Everything is durable, every descriptor closed. */
   | { readonly kind: 'closed'; readonly durableLsn: number }
 
+/** Takes the writer's reports to the coordinator. */
+export interface ReportSink {
+  send(report: WriterReport): void
+  /** Says that a report will come in a moment: a thread that sleeps takes so long to wake that it had better begin now. */
+  foretell(): void
+}
+
 /** A batch was written, a sync was made, or both at once. */
 export interface ProgressReport {
   readonly kind: 'progress'

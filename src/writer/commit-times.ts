@@ -2,6 +2,7 @@
 export class CommitTimes {
   #writeMs = 0
   #syncMs = 0
+  #averageSyncMs: number | undefined
   #sealSyncMs = 0
   #syncs = 0
   #sealSyncs = 0
@@ -24,12 +25,18 @@ export class CommitTimes {
     return this.#syncMs
   }
 
+  /** Milliseconds that a sync of a batch has taken of late. Infinite before the first one. */
+  get averageSyncMs(): number {
+    return this.#averageSyncMs ?? Number.POSITIVE_INFINITY
+  }
+
   write(call: () => void): void {
     this.#writeMs += elapsedMs(call)
   }
 
   sync(call: () => void): void {
     this.#syncMs = elapsedMs(call)
+    this.#averageSyncMs = (this.#averageSyncMs ?? this.#syncMs) * (7 / 8) + this.#syncMs / 8
     this.#syncs++
   }
 

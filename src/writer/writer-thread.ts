@@ -4,6 +4,7 @@ import { type ErrorRecord, toErrorRecord } from '../errors.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { RingConsumer } from '../ring/consumer.js'
 import type { RingMemory } from '../ring/layout.js'
+import type { ReportSink } from '../ring/report.js'
 import { ReportSender } from '../ring/report-channel.js'
 import type { RecoveredLog } from '../segment/recovered-log.js'
 import { recover } from '../segment/recovery.js'
@@ -69,8 +70,14 @@ export class WriterThread {
       const { port } = task
       const reports = new ReportSender(task.memory, () => port.postMessage(undefined))
       const ring = new RingConsumer(task.memory)
-      const writer = Writer.open(this.#fileSystem, task.options, recovered, ring, (report) => reports.send(report))
-      this.#opened = { ring, writer, news: new NewsWait(ring, availableParallelism() > 1 ? LOOK_FOR_NEWS_MS : 0) }
+      // With one processor, who looks for news keeps those away who would bring it.
+      const isAlone = availableParallelism() === 1
+      const sink: ReportSink = {
+        send: (report) => reports.send(report),
+        foretell: isAlone ? () => {} : () => reports.foretell(),
+      }
+      const writer = Writer.open(this.#fileSystem, task.options, recovered, ring, sink)
+      this.#opened = { ring, writer, news: new NewsWait(ring, isAlone ? 0 : LOOK_FOR_NEWS_MS) }
       this.#epoch = task.epoch
       // Its messages must not keep the process alive: tasks that run do.
       port.unref()

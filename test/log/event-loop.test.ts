@@ -3,7 +3,7 @@ import { openLog } from '../../src/index.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const CALLERS = 1024
-const ROUNDS = 400
+const ROUNDS = 150
 /** Large enough that a part of what all of them append is handed to the writer while the others still work. */
 const RECORD = Buffer.alloc(142, 65)
 /** What each caller does before it appends: all of them together then take longer than a commit. */

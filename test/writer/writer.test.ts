@@ -39,7 +39,10 @@ function trial(options: Partial<WriterOptions> = {}): Trial {
     segmentBytes: 16 * 1024,
     ...options,
   }
-  const writer = Writer.open(fileSystem, all, recovered, new RingConsumer(memory), (report) => reports.push(report))
+  const writer = Writer.open(fileSystem, all, recovered, new RingConsumer(memory), {
+    send: (report) => reports.push(report),
+    foretell() {},
+  })
   return {
     fileSystem,
     writer,
