@@ -1,14 +1,19 @@
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { SluiceError } from '../../src/errors.js'
 import { segmentFileName } from '../../src/format/file-names.js'
+import { FRAME_HEADER_BYTES } from '../../src/format/frame.js'
 import { readMarkFile, writeMarkSlot } from '../../src/format/mark.js'
 import { SEGMENT_HEADER_BYTES } from '../../src/format/segment-header.js'
+import { openLogReader } from '../../src/log/log-reader.js'
 import { MarkFile } from '../../src/segment/mark-file.js'
 import { recover } from '../../src/segment/recovery.js'
-import { LOG_ID, type LogPlan } from '../support/build-log.js'
-import { LAST_SEGMENT_UNMARKED, THREE_SEGMENTS } from '../support/log-plans.js'
+import type { Fault, SimulatedFileSystem } from '../../src/testing/index.js'
+import { type BuiltLog, LOG_ID, type LogPlan } from '../support/build-log.js'
+import { logOnSimulatedDisk } from '../support/log-on-simulated-disk.js'
+import { LAST_FRAMES_UNMARKED, LAST_SEGMENT_UNMARKED, THREE_SEGMENTS } from '../support/log-plans.js'
 import { MemoryFileSystem } from '../support/memory-file-system.js'
-import { DIRECTORY, flip, memoryLog, replaceFile, segmentOf } from '../support/memory-log.js'
+import { DIRECTORY, flip, frameOf, memoryLog, replaceFile, segmentOf } from '../support/memory-log.js'
+import { MARK, openSimulated, rejects, DIRECTORY as SIMULATED_DIRECTORY } from '../support/simulated-log.js'
 
 test('trimmed: segments wholly below the trim mark are removed', (t) => {
   const { fs, built } = memoryLog({ ...THREE_SEGMENTS, mark: { firstLsn: 7 } })
@@ -126,4 +131,151 @@ test('a new log in a folder that a crashed first open left behind', (t) => {
   fs.put('/log/mark.tmp', Buffer.from('half'))
   t.is(recover(fs, DIRECTORY).lastLsn, 0)
   t.deepEqual(fs.listSync(DIRECTORY), ['mark'])
+})
+
+/** The bytes of a header that are checked; zeros up to the frames follow. */
+const CHECKED_HEADER_BYTES = 128
+
+function isCorrupt(t: ExecutionContext, what: string, change: (built: BuiltLog) => void): void {
+  const { fs } = memoryLog(THREE_SEGMENTS, change)
+  const error = t.throws(() => recover(fs, DIRECTORY), { instanceOf: SluiceError }, what)
+  t.is(error?.code, 'SLUICE_CORRUPT', what)
+  t.is(typeof error?.segment, 'string', what)
+  t.is(typeof error?.offset, 'number', what)
+  t.is(typeof error?.firstLsn, 'number', what)
+}
+
+test('a flipped bit in any byte of any header is corrupt', (t) => {
+  for (let at = 0; at < CHECKED_HEADER_BYTES; at++) {
+    for (const n of [0, 1, 2]) {
+      isCorrupt(t, `segment ${n}, byte ${at}`, (log) => flip(segmentOf(log, n).bytes, at, at % 8))
+    }
+  }
+})
+
+test('a flipped bit in any byte of a frame that a mark covers is corrupt', (t) => {
+  for (const n of [0, 1, 2]) {
+    const { offset, bytes } = frameOf(segmentOf(memoryLog(THREE_SEGMENTS).built, 2), n)
+    // The bytes that round a frame up to a multiple of 8 say nothing, and are not checked.
+    const bodyEnd = FRAME_HEADER_BYTES + bytes.readUInt32LE(12)
+    for (let at = 0; at < bodyEnd; at++) {
+      const place = offset + at
+      isCorrupt(t, `frame ${n}, byte ${at}`, (log) => flip(segmentOf(log, 2).bytes, place, at % 8))
+    }
+  }
+})
+
+test('a cut at any length of the last frame: corrupt where a mark covers it, torn where none does', (t) => {
+  const segment = segmentOf(memoryLog(THREE_SEGMENTS).built, 2)
+  const { offset, bytes } = frameOf(segment, -1)
+  for (let length = 0; length < bytes.length; length++) {
+    const cut = (log: BuiltLog): void => {
+      replaceFile(log, segmentOf(log, 2), segmentOf(log, 2).bytes.subarray(0, offset + length))
+    }
+    isCorrupt(t, `${length} bytes left`, cut)
+    const { fs } = memoryLog(LAST_SEGMENT_UNMARKED, cut)
+    const { lastLsn, active, report } = recover(fs, DIRECTORY)
+    t.is(lastLsn, 9, `${length} bytes left`)
+    t.is(report.torn?.offset, length === 0 ? undefined : offset)
+    t.is(active === undefined, length > 0, 'what had a tear is not written on')
+    t.is(recover(fs.afterPowerCut(), DIRECTORY).lastLsn, 9)
+  }
+})
+
+test('a cut of the last segment at any length', (t) => {
+  const { bytes, frames } = segmentOf(memoryLog(LAST_SEGMENT_UNMARKED).built, 2)
+  for (let length = 4096; length <= bytes.length; length++) {
+    const { fs } = memoryLog(LAST_SEGMENT_UNMARKED, (log) =>
+      replaceFile(log, segmentOf(log, 2), bytes.subarray(0, length)),
+    )
+    const whole = frames.filter((frame) => frame.offset + frame.bytes.length <= length)
+    t.is(recover(fs, DIRECTORY).lastLsn, whole.at(-1)?.lastLsn ?? 6, `${length} bytes left`)
+  }
+})
+
+test('zeros from any place of the last frame on', (t) => {
+  const { offset, bytes } = frameOf(segmentOf(memoryLog(LAST_SEGMENT_UNMARKED).built, 2), -1)
+  for (let from = 0; from < FRAME_HEADER_BYTES + 7; from++) {
+    const { fs } = memoryLog(LAST_SEGMENT_UNMARKED, (log) => {
+      segmentOf(log, 2).bytes.fill(0, offset + from, offset + bytes.length)
+    })
+    const { lastLsn, report } = recover(fs, DIRECTORY)
+    t.is(lastLsn, 9, `zeros from ${from} on`)
+    t.is(report.torn === undefined, from === 0)
+  }
+})
+
+test('a full disk while the torn tail is kept aside leaves no half copy behind', (t) => {
+  const torn = (): SimulatedFileSystem =>
+    logOnSimulatedDisk(
+      LAST_FRAMES_UNMARKED,
+      (built) => {
+        segmentOf(built, 2).bytes.fill('torn', segmentOf(built, 2).frames[1]?.offset)
+      },
+      1,
+    )
+  const full: Partial<Fault>[] = [
+    { error: 'ENOSPC' },
+    { error: 'ENOSPC', short: 20 },
+    { call: 'datasyncSync', error: 'EDQUOT' },
+  ]
+  for (const fault of full) {
+    const fileSystem = torn()
+    fileSystem.inject({ call: 'writeSync', path: /quarantine.*tmp$/, ...fault })
+    const error = t.throws(() => recover(fileSystem, DIRECTORY), { instanceOf: SluiceError })
+    t.is(error?.code, 'SLUICE_DISK_FULL')
+    t.deepEqual(fileSystem.listSync(`${DIRECTORY}/quarantine`), [])
+    t.deepEqual(fileSystem.openPaths, [])
+    t.like(recover(fileSystem, DIRECTORY), { lastLsn: 7 })
+    t.is(fileSystem.listSync(`${DIRECTORY}/quarantine`).length, 1)
+  }
+})
+
+test('what fails is told, not that what it had begun could not be removed', (t) => {
+  const fileSystem = logOnSimulatedDisk(
+    LAST_FRAMES_UNMARKED,
+    (built) => {
+      segmentOf(built, 2).bytes.fill('torn', segmentOf(built, 2).frames[1]?.offset)
+    },
+    1,
+  )
+  fileSystem.inject({ call: 'writeSync', path: /quarantine.*tmp$/, error: 'ENOSPC' })
+  fileSystem.inject({ call: 'removeSync', path: /quarantine.*tmp$/, error: 'EIO', nth: 2 })
+  const error = t.throws(() => recover(fileSystem, DIRECTORY), { instanceOf: SluiceError })
+  t.is(error?.code, 'SLUICE_DISK_FULL')
+  t.like(recover(fileSystem, DIRECTORY), { lastLsn: 7 })
+})
+
+test('a mark file that was made while the sync of the directory failed is made once more', (t) => {
+  const fileSystem = logOnSimulatedDisk({ ...THREE_SEGMENTS, mark: undefined }, undefined, 1)
+  fileSystem.inject({ call: 'renameSync', path: MARK, error: 'EIO' })
+  t.throws(() => recover(fileSystem, DIRECTORY), { instanceOf: SluiceError })
+  // Behind the rename, so that it is the mark's name that the sync is for.
+  const undo = fileSystem.onCall(({ call, to }) => {
+    if (call === 'renameSync' && to !== undefined && MARK.test(to)) {
+      fileSystem.inject({ call: 'syncDirectorySync', error: 'EIO' })
+    }
+  })
+  t.throws(() => recover(fileSystem, DIRECTORY), { instanceOf: SluiceError })
+  undo()
+  t.true(fileSystem.listSync(DIRECTORY).includes('mark'))
+  const found = recover(fileSystem, DIRECTORY)
+  t.is(found.lastLsn, 10)
+  t.true(fileSystem.stateAfterCrash({ keep: 'none' }).listSync(DIRECTORY).includes('mark'), 'its name is durable now')
+})
+
+test('a reader sees what a mark file tells that was made once more', async (t) => {
+  const { log, fileSystem } = await openSimulated()
+  await log.append('noted')
+  fileSystem.inject({ call: 'writeSync', path: MARK, error: 'ENOSPC' })
+  await log.append('not noted')
+  const reader = await openLogReader(SIMULATED_DIRECTORY, { fileSystem })
+  t.is(reader.durableLsn, 1)
+  // The log ends without a closing mark.
+  fileSystem.inject({ call: 'writeSync', path: MARK, error: 'EIO' })
+  await log.close()
+  recover(fileSystem, SIMULATED_DIRECTORY)
+  t.is(await reader.refresh(), 2)
+  await reader.close()
+  await rejects(t, reader.refresh(), { code: 'SLUICE_CLOSED' })
 })
