@@ -1,4 +1,6 @@
-import { build, type Histogram } from 'hdr-histogram-js'
+import type { Float64Histogram } from 'hdr-histogram-js'
+// The one class that is used. The library's entry loads all of it: compression and WebAssembly, 35 ms before a log can open.
+import float64 from 'hdr-histogram-js/dist/Float64Histogram.js'
 import type { HistogramSummary } from './stats.js'
 
 /** Bounds and unit of a {@link Distribution}. */
@@ -24,28 +26,21 @@ const SIGNIFICANT_DIGITS = 3
 const TICKS_PER_HALF_DISTANCE = 5
 
 /**
- * A histogram of non-negative numbers, kept as whole ones. Recording allocates nothing, but for the few times in its
- * life when the array grows.
+ * A histogram of non-negative numbers, kept as whole ones. Recording allocates nothing, but for the first value, and
+ * the few times in its life when the array grows.
  *
  * Counts are 64-bit floats. With 32 bits the library wraps around in silence once a bucket has been hit 2^32 times,
  * which takes less than an hour at two million appends a second that all take about as long.
  */
 export class Distribution {
   readonly #scale: DistributionScale
-  readonly #histogram: Histogram
+  /** Made with the first value: it takes up 96 KiB or more, and most logs count no directory syncs, for one. */
+  #histogram: Float64Histogram | undefined
   /** Of the values as they were counted. The library's own mean walks the whole array, which takes milliseconds. */
   #sum = 0
 
   constructor(scale: DistributionScale) {
     this.#scale = scale
-    this.#histogram = build({
-      bitBucketSize: 64,
-      autoResize: true,
-      // With any other lowest value the library reports a maximum that was never recorded.
-      lowestDiscernibleValue: 1,
-      highestTrackableValue: scale.usual,
-      numberOfSignificantValueDigits: SIGNIFICANT_DIGITS,
-    })
   }
 
   /** Counts `value` `count` times; a `count` of 0 or less counts nothing. Throws a `RangeError` below 0 and for NaN. */
@@ -54,6 +49,7 @@ export class Distribution {
     if (!(value >= 0)) throw new RangeError(`a distribution holds no ${value}`)
     if (!(count > 0)) return
     const counted = value < this.#scale.top ? Math.round(value) : this.#scale.top
+    this.#histogram ??= emptyHistogram(this.#scale)
     this.#histogram.recordValueWithCount(counted, count)
     this.#sum += counted * count
   }
@@ -61,33 +57,42 @@ export class Distribution {
   /** The same counts, apart from this one from now on. */
   copy(): Distribution {
     const copy = new Distribution(this.#scale)
-    copy.#histogram.add(this.#histogram)
+    if (this.#histogram !== undefined) {
+      copy.#histogram = emptyHistogram(this.#scale)
+      copy.#histogram.add(this.#histogram)
+    }
     copy.#sum = this.#sum
     return copy
   }
 
   summary(): HistogramSummary {
     const { unit } = this.#scale
-    const { totalCount: count, maxValue } = this.#histogram
+    const histogram = this.#histogram
+    if (histogram === undefined) return { p50: 0, p90: 0, p99: 0, p999: 0, max: 0, mean: 0, count: 0 }
+    const { totalCount: count, maxValue } = histogram
+    // The library answers with the upper end of the value's bucket, which can lie above the largest value recorded.
+    const percentile = (percent: number) => Math.min(histogram.getValueAtPercentile(percent), maxValue) / unit
     return {
-      p50: this.#percentile(50),
-      p90: this.#percentile(90),
-      p99: this.#percentile(99),
-      p999: this.#percentile(99.9),
+      p50: percentile(50),
+      p90: percentile(90),
+      p99: percentile(99),
+      p999: percentile(99.9),
       max: maxValue / unit,
-      mean: count === 0 ? 0 : this.#sum / count / unit,
+      mean: this.#sum / count / unit,
       count,
     }
   }
 
   /** The percentile distribution as text, in shown units. */
   hgrm(): string {
-    return this.#histogram.outputPercentileDistribution(TICKS_PER_HALF_DISTANCE, this.#scale.unit)
+    const histogram = this.#histogram ?? emptyHistogram(this.#scale)
+    return histogram.outputPercentileDistribution(TICKS_PER_HALF_DISTANCE, this.#scale.unit)
   }
+}
 
-  #percentile(percentile: number): number {
-    // The library answers with the upper end of the value's bucket, which can lie above the largest value recorded.
-    const value = Math.min(this.#histogram.getValueAtPercentile(percentile), this.#histogram.maxValue)
-    return value / this.#scale.unit
-  }
+function emptyHistogram(scale: DistributionScale): Float64Histogram {
+  // With any other lowest value the library reports a maximum that was never recorded.
+  const histogram = new float64.default(1, scale.usual, SIGNIFICANT_DIGITS)
+  histogram.autoResize = true
+  return histogram
 }

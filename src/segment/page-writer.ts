@@ -5,7 +5,9 @@ import { allocatePages, PAGE_BYTES, pageCeil, pageFloor } from '../fs/pages.js'
 import { readSome, writeFully } from '../fs/transfer.js'
 
 /** What is put is written at the latest once there is so much of it. */
-const STAGE_BYTES = 4 * 1024 * 1024
+const STAGE_BYTES_MAX = 4 * 1024 * 1024
+/** A stage begins with this, and grows with what is put: most logs never have a batch that is anywhere near the maximum. */
+const STAGE_BYTES_MIN = 64 * 1024
 const SECTOR_BYTES = 512
 
 /**
@@ -19,7 +21,7 @@ const SECTOR_BYTES = 512
 export class PageWriter {
   readonly #fileSystem: FileSystem
   readonly #access: FileAccess
-  readonly #stage: Buffer = allocatePages(STAGE_BYTES).memory
+  #stage: Buffer = allocatePages(STAGE_BYTES_MIN).memory
   #fd = -1
   /** Where in the file the stage begins: at a page. */
   #begin = 0
@@ -59,12 +61,13 @@ export class PageWriter {
 
   /** Puts bytes behind those that are there. They are copied, and need not have been written before {@link writeOut}. */
   put(bytes: Buffer, at: number, length: number): void {
+    if (this.#staged + length > this.#stage.length) this.#grow(this.#staged + length)
     for (let done = 0; done < length; ) {
-      const taken = Math.min(length - done, STAGE_BYTES - this.#staged)
+      const taken = Math.min(length - done, STAGE_BYTES_MAX - this.#staged)
       copyBytes(bytes, at + done, taken, this.#stage, this.#staged)
       this.#staged += taken
       done += taken
-      if (this.#staged === STAGE_BYTES) this.writeOut()
+      if (this.#staged === STAGE_BYTES_MAX) this.writeOut()
     }
   }
 
@@ -80,5 +83,15 @@ export class PageWriter {
     this.#begin += kept
     this.#staged -= kept
     this.#written = this.#staged
+  }
+
+  /** Makes room for `bytes`, or as much as a stage may have: doubling, so that little is copied again and again. */
+  #grow(bytes: number): void {
+    if (this.#stage.length === STAGE_BYTES_MAX) return
+    let room = this.#stage.length
+    while (room < bytes && room < STAGE_BYTES_MAX) room *= 2
+    const { memory } = allocatePages(room)
+    this.#stage.copy(memory, 0, 0, this.#staged)
+    this.#stage = memory
   }
 }

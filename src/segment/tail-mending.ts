@@ -31,7 +31,7 @@ export function rewriteFramesAbove(
   try {
     window.move(fd, scan.endOffset)
     const again = new FrameScan(window, checksum(head.header.nonce), { offset, lsn, timestampMs: 0 })
-    const run = new FrameRun(fs, fd)
+    const run = new FrameRun(fs, fd, Math.min(WINDOW_BYTES, scan.endOffset - offset))
     for (let frame = again.next(); frame !== undefined; frame = again.next()) {
       if (frame.header.lastLsn > mark) run.add(window.buffer, frame.at, frame.header.frameBytes, frame.offset)
     }
@@ -143,13 +143,14 @@ function sameNumbers(some: readonly number[], others: readonly number[]): boolea
 class FrameRun {
   readonly #fs: FileSystem
   readonly #fd: number
-  readonly #staged = Buffer.allocUnsafe(WINDOW_BYTES)
+  readonly #staged: Buffer
   #bytes = 0
   #position = 0
 
-  constructor(fs: FileSystem, fd: number) {
+  constructor(fs: FileSystem, fd: number, stageBytes: number) {
     this.#fs = fs
     this.#fd = fd
+    this.#staged = Buffer.allocUnsafe(stageBytes)
   }
 
   add(source: Buffer, at: number, bytes: number, position: number): void {

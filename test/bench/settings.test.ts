@@ -1,6 +1,7 @@
 import test from 'ava'
 import { readSettings } from '../../bench/settings.js'
 import { SUITE_NAMES } from '../../bench/suites/suite-names.js'
+import { inTurnOrder } from '../../bench/turn-order.js'
 
 test('without flags a selection runs, quickly, and with --full everything', (t) => {
   const settings = readSettings([])
@@ -51,3 +52,21 @@ for (const [args, message] of [
     t.throws(() => readSettings(args), { message })
   })
 }
+
+const NAMES = ['sluice', 'device', 'lmdb', 'sqlite', 'redis', 'nats']
+
+test('each round takes all, in an order of its own', (t) => {
+  for (let round = 1; round <= 5; round += 1) {
+    const order = inTurnOrder(NAMES, round)
+    t.deepEqual([...order].sort(), [...NAMES].sort())
+    t.deepEqual(inTurnOrder(NAMES, round), order)
+  }
+})
+
+test('none follows the same one in all of five rounds', (t) => {
+  const before = NAMES.map((name) => {
+    const rounds = [1, 2, 3, 4, 5].map((round) => inTurnOrder(NAMES, round))
+    return new Set(rounds.map((order) => order[order.indexOf(name) - 1])).size
+  })
+  for (const different of before) t.true(different >= 3, before.join())
+})

@@ -1,4 +1,4 @@
-import {
+import fs, {
   closeSync,
   constants,
   mkdtempSync,
@@ -10,6 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -132,3 +133,32 @@ onLinux('the cache is bypassed where the file system can (skipped elsewhere: Nod
   }
   t.is((Number.parseInt(flags, 8) & constants.O_DIRECT) !== 0, possible)
 })
+
+// Only where there is direct access is anything written when a file is made.
+const testOnLinux = testWith(
+  test.serial,
+  constants.O_DIRECT === undefined ? 'Node knows no direct access (O_DIRECT) here' : undefined,
+)
+
+testOnLinux(
+  'a disk that is full when a file is made for direct access leaves none in the way of the next attempt',
+  (t) => {
+    const directory = temporaryDirectory(t)
+    const path = join(directory, '0000000000000001.seg.tmp')
+    const { writeSync } = fs
+    t.teardown(() => {
+      fs.writeSync = writeSync
+      syncBuiltinESMExports()
+    })
+    fs.writeSync = () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    }
+    syncBuiltinESMExports()
+    t.throws(() => nodeFileSystem.openSync(path, 'create', 'direct'), { code: 'ENOSPC' })
+    t.deepEqual(readdirSync(directory), [])
+    fs.writeSync = writeSync
+    syncBuiltinESMExports()
+    nodeFileSystem.closeSync(nodeFileSystem.openSync(path, 'create', 'direct'))
+    t.deepEqual(readdirSync(directory), ['0000000000000001.seg.tmp'])
+  },
+)

@@ -1,5 +1,8 @@
 import test from 'ava'
+import fc from 'fast-check'
+import { BYTES, Distribution, NANOSECONDS, RECORDS } from '../../src/observe/distribution.js'
 import { Figures } from '../../src/observe/figures.js'
+import { GuardedEmitter } from '../../src/observe/guarded-emitter.js'
 import type { HistogramName } from '../../src/observe/stats.js'
 
 const NOTHING_HELD = { pendingBytes: 0, waiting: 0, waitingBytes: 0 }
@@ -113,4 +116,238 @@ test('every histogram prints when nothing was recorded', (t) => {
     // The keys of the histograms are their names.
     t.is(parseHgrm(stats.hgrm(name as HistogramName)).total, 0)
   }
+})
+
+/** The values as they lie in a sorted array: the one at or above which `percentile` % of them are counted. */
+function exactPercentile(values: readonly number[], percentile: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const rank = Math.max(1, Math.ceil((percentile / 100) * sorted.length))
+  return sorted[rank - 1] ?? 0
+}
+
+/** Values that spread over many magnitudes, as latencies do. */
+const spread = fc
+  .tuple(fc.integer({ min: 0, max: 41 }), fc.integer({ min: 0, max: 0x7fff_ffff }))
+  .map(([magnitude, fraction]) => Math.min(Math.floor(2 ** magnitude * (1 + fraction / 0x8000_0000)), NANOSECONDS.top))
+
+test('percentiles agree with a sorted array within three digits', (t) => {
+  const scale = { ...NANOSECONDS, unit: 1 } // Not scaled, so that the whole numbers can be compared as they are.
+  fc.assert(
+    fc.property(fc.array(spread, { minLength: 1, maxLength: 400 }), (values) => {
+      const distribution = new Distribution(scale)
+      for (const value of values) distribution.record(value, 1)
+      const { p50, p90, p99, p999, max, mean, count } = distribution.summary()
+      for (const [percentile, shown] of Object.entries({ 50: p50, 90: p90, 99: p99, 99.9: p999 })) {
+        const exact = exactPercentile(values, Number(percentile))
+        if (shown < exact || shown > exact * 1.001) {
+          throw new Error(`percentile ${percentile} is ${shown}, where the array says ${exact}`)
+        }
+      }
+      t.is(max, Math.max(...values))
+      t.is(mean, values.reduce((total, value) => total + value, 0) / values.length)
+      t.is(count, values.length)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('an empty distribution is all zeros, and still prints', (t) => {
+  const distribution = new Distribution(NANOSECONDS)
+  t.deepEqual(distribution.summary(), { p50: 0, p90: 0, p99: 0, p999: 0, max: 0, mean: 0, count: 0 })
+  t.regex(distribution.hgrm(), /Total count {4}= {12}0\]/)
+})
+
+test('zero is a value, and a count of zero is nothing', (t) => {
+  const distribution = new Distribution(NANOSECONDS)
+  distribution.record(5, 0)
+  t.is(distribution.summary().count, 0)
+  distribution.record(0, 3)
+  t.deepEqual(distribution.summary(), { p50: 0, p90: 0, p99: 0, p999: 0, max: 0, mean: 0, count: 3 })
+})
+
+test('no percentile lies above the maximum', (t) => {
+  const distribution = new Distribution(NANOSECONDS)
+  distribution.record(1_234_567, 10)
+  const { p50, p999, max } = distribution.summary()
+  t.is(max, 1.234567)
+  t.is(p50, max)
+  t.is(p999, max)
+})
+
+test('a value above the top counts as the top, infinity too', (t) => {
+  for (const scale of [NANOSECONDS, RECORDS, BYTES]) {
+    const distribution = new Distribution(scale)
+    distribution.record(scale.top, 1)
+    distribution.record(scale.top * 1000, 2)
+    distribution.record(Number.POSITIVE_INFINITY, 1)
+    const { count, max, mean } = distribution.summary()
+    t.is(count, 4)
+    t.is(max, scale.top / scale.unit)
+    t.is(mean, max)
+  }
+})
+
+test('a bucket counts further than 32 bits', (t) => {
+  const distribution = new Distribution(NANOSECONDS)
+  const many = 2 ** 32 - 1
+  for (let i = 0; i < 4; i += 1) distribution.record(150_000, many)
+  distribution.record(9_000_000, 2)
+  const { count, p50, p99 } = distribution.summary()
+  t.is(count, 4 * many + 2)
+  t.true(p50 < 0.151 && p99 < 0.151)
+})
+
+test('fractions are rounded', (t) => {
+  const distribution = new Distribution(RECORDS)
+  distribution.record(6.6, 1)
+  t.is(distribution.summary().max, 7)
+})
+
+for (const value of [-1, Number.NaN, Number.NEGATIVE_INFINITY]) {
+  test(`${value} is refused, and leaves no trace`, (t) => {
+    const distribution = new Distribution(NANOSECONDS)
+    distribution.record(1000, 1)
+    const before = distribution.summary()
+    t.throws(() => distribution.record(value, 1), { instanceOf: RangeError, message: new RegExp(`no ${value}`) })
+    t.deepEqual(distribution.summary(), before)
+  })
+}
+
+test('a copy keeps its counts, and the original its own', (t) => {
+  const distribution = new Distribution(NANOSECONDS)
+  for (const value of [3, 70_000, 60_000_000_000]) distribution.record(value, 2)
+  const copy = distribution.copy()
+  const before = { summary: copy.summary(), hgrm: copy.hgrm() }
+  t.deepEqual(before.summary, distribution.summary())
+  t.is(before.hgrm, distribution.hgrm())
+  distribution.record(3_000_000_000_000, 1000)
+  t.deepEqual({ summary: copy.summary(), hgrm: copy.hgrm() }, before)
+  copy.record(1, 1)
+  t.is(distribution.summary().count, 1006)
+})
+
+interface Events {
+  news: (value: number, text?: string) => void
+  other: () => void
+}
+
+class Emitter extends GuardedEmitter<Events> {}
+
+test('listeners are called in order with what was emitted, and this', (t) => {
+  const emitter = new Emitter()
+  const calls: unknown[] = []
+  const context = { name: 'context' }
+  emitter.on('news', function (this: unknown, ...values) {
+    calls.push([this === emitter, values])
+  })
+  emitter.addListener(
+    'news',
+    function (this: unknown, ...values) {
+      calls.push([this === context, values])
+    },
+    context,
+  )
+  t.true(emitter.emit('news', 1, 'text'))
+  t.deepEqual(calls, [
+    [true, [1, 'text']],
+    [true, [1, 'text']],
+  ])
+  t.false(emitter.emit('other'))
+})
+
+test('once is once, also where the listener emits again', (t) => {
+  const emitter = new Emitter()
+  let calls = 0
+  emitter.once('news', () => {
+    calls++
+    emitter.emit('news', 2)
+  })
+  emitter.emit('news', 1)
+  emitter.emit('news', 3)
+  t.is(calls, 1)
+  t.is(emitter.listenerCount('news'), 0)
+})
+
+test('off and removeListener take out the listener that was given', (t) => {
+  for (const remove of ['off', 'removeListener'] as const) {
+    for (const add of ['on', 'addListener', 'once'] as const) {
+      const emitter = new Emitter()
+      const calls: string[] = []
+      const first = (): void => void calls.push('first')
+      const second = (): void => void calls.push('second')
+      emitter[add]('news', first)
+      emitter[add]('news', second)
+      emitter[add]('other', first)
+      emitter[remove]('news', first)
+      emitter.emit('news', 1)
+      emitter.emit('other')
+      t.deepEqual(calls, ['second', 'first'], `${add}, ${remove}`)
+    }
+  }
+})
+
+test('off with a context, or for once alone, takes out only those', (t) => {
+  const emitter = new Emitter()
+  const calls: unknown[] = []
+  const one = { name: 'one' }
+  const two = { name: 'two' }
+  function listener(this: unknown): void {
+    calls.push(this)
+  }
+  emitter.on('other', listener, one).on('other', listener, two).once('other', listener, two)
+  emitter.off('other', listener, one)
+  emitter.off('other', listener, undefined, true)
+  emitter.emit('other')
+  t.deepEqual(calls, [two])
+})
+
+test('off without a listener, and removeAllListeners, take out all of them', (t) => {
+  const emitter = new Emitter()
+  const fill = (): void => {
+    for (let index = 0; index < 3; index++) emitter.on('news', () => t.fail()).on('other', () => t.fail())
+  }
+  fill()
+  emitter.off('news')
+  t.false(emitter.emit('news', 1))
+  t.is(emitter.listenerCount('other'), 3)
+  emitter.removeAllListeners('other')
+  t.deepEqual(emitter.eventNames(), [])
+  fill()
+  emitter.removeAllListeners()
+  t.false(emitter.emit('news', 1))
+  t.false(emitter.emit('other'))
+})
+
+test('listeners() are those that were given', (t) => {
+  const emitter = new Emitter()
+  const one = (): void => {}
+  const two = (): void => {}
+  t.deepEqual(emitter.listeners('news'), [])
+  emitter.on('news', one).once('news', two).on('news', one)
+  t.deepEqual(emitter.listeners('news'), [one, two, one])
+  t.is(emitter.listenerCount('news'), 3)
+})
+
+test('what is no function is refused when it is added, not when it is called', (t) => {
+  const emitter = new Emitter()
+  for (const wrong of [undefined, null, {}, 'text']) {
+    for (const add of ['on', 'addListener', 'once'] as const) {
+      const error = t.throws(() => emitter[add]('news', wrong as unknown as () => void), { any: true }) // That is the point.
+      t.true(error instanceof TypeError)
+    }
+  }
+  t.deepEqual(emitter.eventNames(), [])
+})
+
+test('a listener on several emitters is guarded on each', (t) => {
+  const calls: unknown[] = []
+  function listener(this: unknown): void {
+    calls.push(this)
+  }
+  const one = new Emitter().on('other', listener)
+  const two = new Emitter().on('other', listener)
+  one.emit('other')
+  two.emit('other')
+  t.is(calls[0], one)
+  t.is(calls[1], two)
 })

@@ -1,6 +1,10 @@
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Random } from '../../src/testing/random.js'
+import { AckBoard } from '../slow/power/ack-board.js'
+import { Generations, LoadRecords } from '../slow/power/load-record.js'
 import { CUT_MANNERS, type CutManner, type DiskImage, SECTOR_BYTES, VolatileDisk } from '../slow/power/volatile-disk.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const DISK_BYTES = 64 * SECTOR_BYTES
 
@@ -118,4 +122,55 @@ test('a cut counts the writes that are missing, and the same seed makes the same
     t.is(missing, 8 - there, manner)
     t.deepEqual(cut(disk, durable, manner, 5), { left, missing })
   }
+})
+
+test('what one side notes is there at once for the other one, and never goes back', (t) => {
+  const path = join(temporaryDirectory(t), 'board')
+  const reader = AckBoard.create(path)
+  const writer = AckBoard.open(path)
+  t.deepEqual(reader.read(), { durable: 0, written: 0, accepted: 0, trimmed: 0, trimTarget: 0 })
+  writer.raise('durable', 5)
+  writer.raise('durable', 4)
+  writer.raise('accepted', 2 ** 32 - 1)
+  writer.raise('trimTarget', 3)
+  t.deepEqual(reader.read(), { durable: 5, written: 0, accepted: 2 ** 32 - 1, trimmed: 0, trimTarget: 3 })
+  writer.close()
+  reader.close()
+})
+
+test('a record is recognised by its bytes, and no other one passes for it', (t) => {
+  const records = new LoadRecords(3, 60_000)
+  const others = new LoadRecords(4, 60_000)
+  for (let lsn = 1; lsn < 300; lsn++) {
+    const name = { generation: 1000, lsn, groupFirst: lsn, groupSize: 2 }
+    const record = records.make(name)
+    t.deepEqual(records.judge(record, lsn, 1000), name)
+    t.regex(String(records.judge(record, lsn + 1, 1000)), /is not what was appended/)
+    t.regex(String(records.judge(record, lsn, 2000)), /is not what was appended/)
+    t.regex(String(others.judge(record, lsn, 1000)), /is not what was appended/)
+    t.is(typeof records.judge(record.subarray(0, -1), lsn, 1000), 'string')
+    const at = (lsn * 7919) % record.length
+    // The group's own numbers are held against its neighbours by whoever reads.
+    if (at >= 12 && at < 20) continue
+    record[at] = (record[at] ?? 0) ^ 1
+    t.is(typeof records.judge(record, lsn, 1000), 'string', `byte ${at} of ${record.length}`)
+  }
+})
+
+test('an LSN belongs to the generation that used it last', (t) => {
+  const generations = new Generations()
+  generations.begin(1000, 1)
+  generations.begin(2000, 10)
+  generations.begin(3000, 20)
+  t.deepEqual(
+    [1, 9, 10, 19, 20, 99].map((lsn) => generations.of(lsn)),
+    [1000, 1000, 2000, 2000, 3000, 3000],
+  )
+  const before = generations.copy()
+  generations.begin(4000, 15) // What was found ended at 14.
+  t.deepEqual(
+    [9, 14, 15, 25].map((lsn) => generations.of(lsn)),
+    [1000, 2000, 4000, 4000],
+  )
+  t.is(before.of(25), 3000)
 })

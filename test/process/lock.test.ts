@@ -1,12 +1,15 @@
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, relative } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { SluiceError } from '../../src/errors.js'
+import type { Log } from '../../src/log/contract.js'
 import { openLog } from '../../src/log/open-log.js'
-import { FixtureProcess } from '../support/fixture-process.js'
+import { FixtureProcess, within } from '../support/fixture-process.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
-import { missingTool, testWith } from '../support/tools.js'
+import { missingRoot, missingTool, testWith } from '../support/tools.js'
 
 /** A process that has the log open. */
 async function holderOf(t: ExecutionContext, directory: string): Promise<FixtureProcess> {
@@ -127,3 +130,129 @@ testWith(test, missingTool('strace', '-f', '-y', '-o', '/dev/null', 'true'))(
     t.true((ofLog.at(-1) ?? 0) < (first ?? 0), calls.slice(first).join('\n'))
   },
 )
+
+test('a log can be opened in a worker thread; when that is terminated, nothing acknowledged is lost, nor the lock', async (t) => {
+  const directory = temporaryDirectory(t)
+  let acked = 0
+  for (let time = 0; time < 3; time++) {
+    const owner = new Worker(new URL('../fixtures/owner-thread.js', import.meta.url), { workerData: directory })
+    t.teardown(() => owner.terminate())
+    owner.on('message', (lsn) => {
+      acked = lsn
+    })
+    await once(owner, 'message')
+    await t.throwsAsync(openLog(directory), { code: 'SLUICE_LOCKED', message: /by this process/ })
+    await owner.terminate()
+    const log = await openLog(directory)
+    t.true(log.durableLsn >= acked)
+    for await (const { lsn, data } of log.read()) if (!/^round \d+$/.test(`${data}`)) t.fail(`LSN ${lsn} is ${data}`)
+    await log.close()
+  }
+})
+
+const OWN_PIDS = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'] as const
+const NEXT_PID = '/proc/sys/kernel/ns_last_pid'
+
+testWith(test, missingRoot() ?? missingTool(...OWN_PIDS, 'test', '-w', NEXT_PID))(
+  'a holder that was killed, and whose pid another process was given, holds nothing, and is not named as the holder',
+  async (t) => {
+    const child = new FixtureProcess(t, 'reused-pid', [temporaryDirectory(t)], { wrapper: OWN_PIDS })
+    const { lines, code, complaints } = await child.end()
+    t.deepEqual({ code, complaints }, { code: 0, complaints: '' })
+    const [reused, acked, refusal = ''] = lines
+    t.is(reused, 'the lock file names a pid that was given out again: true')
+    t.is(acked, 'acked 1')
+    t.regex(refusal, /^it is locked by a process that is not known: the lock file names process P on host /)
+    t.regex(refusal, /, but that process is not running any more$/)
+    t.is(lines.length, 3)
+  },
+)
+
+test('a lock file that a killed holder left keeps nobody out, even where it names a process that is running', async (t) => {
+  const directory = temporaryDirectory(t)
+  const holder = new FixtureProcess(t, 'holder', [directory])
+  t.is(await holder.line(), 'open')
+  await holder.kill()
+  const lockFile = join(directory, 'lock')
+  const leftBehind = JSON.parse(readFileSync(lockFile, 'utf8'))
+  t.is(leftBehind.pid, holder.pid)
+  writeFileSync(lockFile, JSON.stringify({ ...leftBehind, pid: process.pid }))
+  const log = await openLog(directory)
+  t.is(await log.append('x'), 1)
+  await log.close()
+})
+
+// Node's forks are new processes: they inherit the pipes that they are given, and no other descriptor.
+
+interface Family {
+  readonly directory: string
+  readonly holder: FixtureProcess
+  readonly childPid: number
+}
+
+/** A process that holds a log, and one that it started, which was refused. */
+async function familyOf(t: ExecutionContext, how: 'fork' | 'cluster'): Promise<Family> {
+  const directory = temporaryDirectory(t)
+  const holder = new FixtureProcess(t, 'forking-holder', [how, directory])
+  t.is(await holder.line(), 'acked 1')
+  const refusal = await holder.line()
+  const [, pid = '', message = ''] = /^child (\d+) (.*)$/.exec(refusal) ?? []
+  const childPid = Number(pid)
+  t.teardown(() => isRunning(childPid) && process.kill(childPid, 'SIGKILL'))
+  t.true(message.startsWith(`${directory} is locked by process ${holder.pid} on host`), refusal)
+  t.not(childPid, holder.pid)
+  return { directory, holder, childPid }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+async function gone(pid: number): Promise<void> {
+  const waiting = (async () => {
+    while (isRunning(pid)) await new Promise(setImmediate)
+  })()
+  await within(`end of process ${pid}`, () => 'it is running', waiting)
+}
+
+async function texts(log: Log): Promise<string[]> {
+  const found: string[] = []
+  for await (const { data } of log.read()) found.push(data.toString())
+  return found
+}
+
+for (const how of ['fork', 'cluster'] as const) {
+  test.serial(`a process that the holder of a log starts is no holder, and can be the next one: ${how}`, async (t) => {
+    const { directory, holder, childPid } = await familyOf(t, how)
+    holder.tell('append')
+    t.is(await holder.line(), 'acked 2')
+    holder.tell('hand over')
+    t.is(await holder.line(), 'child acked 3')
+    const refusal = await t.throwsAsync(openLog(directory), { code: 'SLUICE_LOCKED' })
+    t.true(refusal?.message.startsWith(`${directory} is locked by process ${childPid} on host`), refusal?.message)
+    holder.tell('end')
+    await holder.until('child closed')
+    await holder.kill()
+    const log = await openLog(directory)
+    t.deepEqual(await texts(log), ['of the holder', 'of the holder', 'of the child'])
+    t.true(log.recovery.cleanShutdown)
+    await log.close()
+  })
+}
+
+test.serial('a holder that is killed leaves no lock with a process that it forked, and that lives on', async (t) => {
+  const { directory, holder, childPid } = await familyOf(t, 'fork')
+  const ending = holder.kill()
+  t.is(await holder.line(), 'orphaned')
+  await gone(holder.pid)
+  const log = await openLog(directory)
+  t.true(isRunning(childPid))
+  t.deepEqual(await texts(log), ['of the holder'])
+  await log.close()
+  process.kill(childPid, 'SIGKILL')
+  t.is((await ending).signal, 'SIGKILL')
+})

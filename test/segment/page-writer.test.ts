@@ -63,6 +63,30 @@ test('the page that is not full is written again, with the same bytes, and none 
   t.deepEqual(contents(fileSystem).subarray(0, bytes.length), bytes)
 })
 
+test('the stage grows with what is put: up to 4 MiB still go out in one write, what was put before first', (t) => {
+  const { fileSystem, pages } = opened()
+  const pieces = [5000, 60_536, 1, 70_000, MIB, MIB]
+  const bytes = pattern(pieces.reduce((sum, piece) => sum + piece, 0))
+  pages.put(bytes, 0, 100)
+  pages.writeOut()
+  let at = 100
+  for (const piece of pieces) {
+    pages.put(bytes, at, Math.min(piece, bytes.length - at))
+    at = pages.offset
+  }
+  t.is(at, bytes.length)
+  pages.writeOut()
+  const end = Math.ceil(bytes.length / PAGE) * PAGE
+  t.deepEqual(
+    callsOf(fileSystem, 'writeSync', /file/).map(({ position, bytes }) => [position, bytes]),
+    [
+      [0, PAGE],
+      [0, end],
+    ],
+  )
+  t.deepEqual(contents(fileSystem).subarray(0, bytes.length), bytes)
+})
+
 test('where nothing was put, nothing is written; a full page is not written twice', (t) => {
   const { fileSystem, pages } = opened()
   pages.writeOut()

@@ -1,5 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Profile } from './operation.js'
 import { BUILT_SOURCE, loadSubject, type Subject } from './subject.js'
@@ -21,7 +20,13 @@ export interface Canary {
 
 const CANARIES = new URL('../canaries/', BUILT_SOURCE)
 
-/** Makes a mutated copy of the build, and loads it. `remove` takes the copy away. */
+/** What no part of a subject imports: the stores that stand on a log, and the command. An import of it would fail. */
+const LEFT_OUT = new Set(['cli', 'events', 'snapshot', 'state', 'write-behind'])
+
+/**
+ * Makes a mutated build, and loads it. `remove` takes it away. The files that no mutation changes are links to those of the
+ * build, under addresses of their own: they are modules of their own, and nothing is copied.
+ */
 export async function hatch(canary: Canary): Promise<{ readonly subject: Subject; readonly remove: () => void }> {
   const source = new URL(`${process.pid}-${canary.name.replaceAll(/[^a-z]+/g, '-')}/src/`, CANARIES)
   const folder = fileURLToPath(new URL('../', source))
@@ -31,10 +36,7 @@ export async function hatch(canary: Canary): Promise<{ readonly subject: Subject
     if (readdirSync(CANARIES).length === 0) rmSync(CANARIES, { recursive: true, force: true })
   }
   try {
-    cpSync(fileURLToPath(BUILT_SOURCE), fileURLToPath(source), {
-      recursive: true,
-      filter: (path) => !/\.(d\.ts|map)$/.test(path) && basename(path) !== 'cli',
-    })
+    linkModules(BUILT_SOURCE, source)
     for (const mutation of canary.mutations) mutate(new URL(mutation.file, source), mutation)
     return { subject: await loadSubject(source), remove }
   } catch (error) {
@@ -43,11 +45,24 @@ export async function hatch(canary: Canary): Promise<{ readonly subject: Subject
   }
 }
 
+function linkModules(from: URL, to: URL): void {
+  mkdirSync(to, { recursive: true })
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    if (entry.isDirectory()) {
+      if (!LEFT_OUT.has(entry.name)) linkModules(new URL(`${entry.name}/`, from), new URL(`${entry.name}/`, to))
+    } else if (entry.name.endsWith('.js')) {
+      linkSync(new URL(entry.name, from), new URL(entry.name, to))
+    }
+  }
+}
+
 function mutate(file: URL, { file: name, text, becomes }: Mutation): void {
   const before = readFileSync(file, 'utf8')
   const found = before.split(text).length - 1
   // A canary that changes nothing would be thought to be caught, or not, for no reason.
   if (found !== 1) throw new Error(`${name} has this ${found} times, not once: ${text}`)
+  // The file is the build's own, by another name: what is written must be a new one.
+  rmSync(file)
   writeFileSync(
     file,
     before.replace(text, () => becomes),
