@@ -191,7 +191,7 @@ test('a checkpoint that fails costs nothing but itself', async (t) => {
 
 test('a snapshot of which nobody knows whether its name stays is removed', async (t) => {
   const { store, fileSystem } = await openBegunState(1, SMALL)
-  fileSystem.inject({ call: 'syncDirectorySync', path: /snapshots$/, error: 'EIO' })
+  fileSystem.inject({ call: 'syncDirectory', path: /snapshots$/, error: 'EIO' })
   await rejects(t, store.checkpoint(), { code: 'SLUICE_IO' })
   t.deepEqual(snapshotsOf(fileSystem), [])
   t.is((await store.checkpoint())?.entries, 1)
@@ -497,7 +497,7 @@ test('a plain file is written again for what has changed while it was written, a
   const twice = new Promise<void>((resolve) => {
     let renames = 0
     fileSystem.onCall(({ call, to }) => {
-      if (call === 'renameSync' && to === JSON_FILE && ++renames === 2) resolve()
+      if (call === 'rename' && to === JSON_FILE && ++renames === 2) resolve()
     })
   })
   release()
@@ -507,7 +507,7 @@ test('a plain file is written again for what has changed while it was written, a
   const calls = fileSystem.calls.length
   await store.close()
   t.deepEqual(
-    fileSystem.calls.slice(calls).filter(({ call, to }) => call === 'renameSync' && to === JSON_FILE),
+    fileSystem.calls.slice(calls).filter(({ call, to }) => call === 'rename' && to === JSON_FILE),
     [],
     'it was current',
   )
