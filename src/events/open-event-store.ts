@@ -97,9 +97,14 @@ function checkContexts(contexts: unknown, inherited: EventContextOptions): Map<s
     if (!CONTEXT_NAME.test(name)) refuseOption(`a context can't have the name ${shown(name)}`)
     const same = [...checked.keys()].find((other) => other.toLowerCase() === name.toLowerCase())
     if (same !== undefined) refuseOption(`the contexts ${same} and ${name} are one folder where case does not count`)
-    checked.set(name, checkOptions({ ...inherited, ...checkObject(own) }, `the context ${name}`))
+    checked.set(name, checkOptions({ ...inherited, ...givenOf(checkObject(own)) }, `the context ${name}`))
   }
   return checked
+}
+
+/** What is `undefined` is not given: it hides nothing that is inherited. */
+function givenOf(options: EventContextOptions): EventContextOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
 function checkOptions({ rememberedIds: ids, ...rest }: EventContextOptions, whose: string): CheckedOptions {
