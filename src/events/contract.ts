@@ -59,12 +59,14 @@ type MatchingItem<E extends EventShape, Item> = Item extends { readonly types: r
   ? OfType<E, Type>
   : E
 
-/** A member whose type is any string at all can always match. */
-type OfType<E extends EventShape, Type> = E extends EventShape
-  ? string extends E['type']
-    ? E
-    : Extract<E, { readonly type: Type }>
-  : never
+/** The members that can have any of the types: one of a type of several, too. An empty list of types restricts nothing. */
+type OfType<E extends EventShape, Type> = [Type] extends [never]
+  ? E
+  : E extends EventShape
+    ? [E['type'] & Type] extends [never]
+      ? never
+      : E
+    : never
 
 /** What must not have happened for an append to be made. */
 export interface AppendCondition<Type extends string = string> {
