@@ -2,8 +2,6 @@
 export interface BatchSource<T> {
   /** The next values, one at least; `undefined` at the end. `signal` ends a wait for them. Never called twice at once. */
   next(signal: AbortSignal): Promise<readonly T[] | undefined>
-  /** Called once, when nobody will ask for more. */
-  ended(): void
 }
 
 interface Waiter<T> {
@@ -108,6 +106,5 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined, unk
     this.#batch = []
     this.#stop.abort()
     for (const waiter of this.#waiting.splice(0)) waiter.resolve(DONE)
-    this.#source.ended()
   }
 }
