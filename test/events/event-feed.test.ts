@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { rmSync } from 'node:fs'
 import test from 'ava'
 import type { Query, StoredEvent } from '../../src/events/contract.js'
@@ -63,10 +64,17 @@ function feedOf(count: number, bytesOf: (lsn: number) => number, given: Partial<
   for (let at = 1; at <= count; at++) index.add('A', [])
   const { log, read } = measuredLog(bytesOf)
   const news = new DurableNews()
-  const whole = { ...log, durableLsn: count, status: 'open' } as const
+  const whole: { durableLsn: number } & Omit<EventHistory['log'], 'durableLsn'> = {
+    ...log,
+    durableLsn: count,
+    status: 'open',
+  }
+  const become = (durable: number): void => {
+    whole.durableLsn = durable
+  }
   const history: EventHistory = { log: whole, index, news, afterwards: () => Promise.reject(new Error('it is open')) }
   const range = { start: 1, end: count, backwards: false, limit: Number.POSITIVE_INFINITY, ...given }
-  return { feed: new EventFeed(history, checkQuery('query', query), range), index, news, read }
+  return { feed: new EventFeed(history, checkQuery('query', query), range), index, news, read, become }
 }
 
 async function batchesOf(feed: EventFeed): Promise<number[][]> {
@@ -116,8 +124,9 @@ test('a subscriber is woken only by what its query finds, once that is durable',
     { types: ['B'], tags: ['x', 'y'] },
     { types: ['C'] },
   ])
-  const wait = () => watch(news.change(feed, new AbortController().signal))
-  const waiting = wait()
+  const { signal } = new AbortController()
+  const waiting = watch(news.change(feed, signal))
+  t.is(getEventListeners(signal, 'abort').length, 1)
   const add = (type: string, ...tags: string[]): void => index.add(type, tags)
   add('A', 'x')
   add('B', 'x')
@@ -130,6 +139,7 @@ test('a subscriber is woken only by what its query finds, once that is durable',
   news.advance(7)
   await quiet()
   t.deepEqual(waiting.settled, { kind: 'resolved', value: undefined })
+  t.is(getEventListeners(signal, 'abort').length, 0)
   // Nobody waits now.
   feed.concerns = () => t.fail()
   news.advance(7)
@@ -168,6 +178,43 @@ test('whoever waits for news is told of the end, and leaves nothing behind when 
   t.like(ended.settled, { kind: 'resolved' })
   await news.change(feed, new AbortController().signal)
   t.pass('there is nothing to wait for')
+})
+
+test('what was looked at in vain is not looked at again', async (t) => {
+  const { feed, index, news } = feedOf(3, () => 100, { start: 4, end: undefined }, { types: ['B'] })
+  const from: number[] = []
+  const lastMatch = index.lastMatch.bind(index)
+  index.lastMatch = (query, after) => {
+    from.push(after)
+    return lastMatch(query, after)
+  }
+  const waiting = watch(news.change(feed, new AbortController().signal))
+  for (const position of [4, 5, 6]) {
+    index.add('A', [])
+    news.advance(position)
+  }
+  t.deepEqual(from, [3, 4, 5])
+  index.add('B', [])
+  news.advance(7)
+  await quiet()
+  t.like(waiting.settled, { kind: 'resolved' })
+})
+
+test('what became durable just before the end is given before the end', async (t) => {
+  const { feed, index, news, become } = feedOf(3, () => 100, { start: 4, end: undefined })
+  const next = () => feed.next(new AbortController().signal)
+  const first = next()
+  await quiet()
+  index.add('A', [])
+  index.add('A', [])
+  // Not told of by a word of its own: the end itself is the news.
+  become(5)
+  news.end('closed')
+  t.deepEqual(
+    (await first)?.map(({ position }) => position),
+    [4, 5],
+  )
+  t.is(await next(), undefined)
 })
 
 async function restOf(iterator: AsyncIterator<StoredEvent>): Promise<number[]> {
