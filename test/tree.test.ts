@@ -26,7 +26,7 @@ const EXCEPTIONS: readonly Exception[] = [
     typeOnly: true,
     reason: 'what the writer’s thread is asked, and answers, are types of the writer',
   },
-  ...['log/open-log', 'options', 'fs/folder-path', 'fs/node-file-system'].map((name) => ({
+  ...['log/open-log', 'log/log-reader', 'options', 'fs/folder-path', 'fs/node-file-system'].map((name) => ({
     from: 'src/events/open-event-store.ts',
     to: `src/${name}.ts`,
     typeOnly: false,

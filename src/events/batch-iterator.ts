@@ -2,8 +2,6 @@
 export interface BatchSource<T> {
   /** The next values, one at least; `undefined` at the end. `signal` ends a wait for them. Never called twice at once. */
   next(signal: AbortSignal): Promise<readonly T[] | undefined>
-  /** Called once, when nobody will ask for more. */
-  ended(): void
 }
 
 interface Waiter<T> {
@@ -109,6 +107,5 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined, unk
     // With a reason that is there: to make an error for each iterator takes longer than many a reading.
     this.#stop.abort(DONE)
     for (const waiter of this.#waiting.splice(0)) waiter.resolve(DONE)
-    this.#source.ended()
   }
 }

@@ -59,12 +59,14 @@ type MatchingItem<E extends EventShape, Item> = Item extends { readonly types: r
   ? OfType<E, Type>
   : E
 
-/** A member whose type is any string at all can always match. */
-type OfType<E extends EventShape, Type> = E extends EventShape
-  ? string extends E['type']
-    ? E
-    : Extract<E, { readonly type: Type }>
-  : never
+/** The members that can have any of the types: one of a type of several, too. An empty list of types restricts nothing. */
+type OfType<E extends EventShape, Type> = [Type] extends [never]
+  ? E
+  : E extends EventShape
+    ? [E['type'] & Type] extends [never]
+      ? never
+      : E
+    : never
 
 /** What must not have happened for an append to be made. */
 export interface AppendCondition<Type extends string = string> {
@@ -125,15 +127,18 @@ export interface EventStore<E extends EventShape = EventShape> {
     condition?: AppendCondition<E['type']>,
     options?: EventAppendOptions,
   ): Promise<AppendedRange>
-  /** The durable events that match, as of the call. Throws as `Log.read` does. */
+  /**
+   * The durable events that match, as of the call. Throws as `Log.read` does. One that has begun when the store is closed
+   * goes on to its end, as long as its files are there; else `SLUICE_CLOSED`.
+   */
   read<const Q extends Query<E['type']>>(
     query: Q,
     options?: EventReadOptions,
   ): AsyncIterable<StoredEvent<Matching<E, Q>>>
   /**
    * The durable events that match, and each later one once it is durable: none missed, none twice, in order. A slow
-   * subscriber holds back nobody. Ends when the store is closed; throws `SLUICE_FAILED` after the last durable event of a
-   * failed store.
+   * subscriber holds back nobody. Ends when the store is closed, after the last durable event; throws `SLUICE_FAILED` after
+   * the last durable event of a failed store. One that had not begun when the store was closed throws `SLUICE_CLOSED`.
    */
   subscribe<const Q extends Query<E['type']>>(
     query: Q,

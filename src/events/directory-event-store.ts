@@ -17,7 +17,7 @@ import type {
 import { DurableNews } from './durable-news.js'
 import { EventAppender, type WaitingBounds } from './event-appender.js'
 import { checkAppendOptions, checkEvents, checkReadOptions, checkSubscribeOptions } from './event-arguments.js'
-import { EventFeed, type FeedRange } from './event-feed.js'
+import { EventFeed, type EventHistory, type FeedRange } from './event-feed.js'
 import type { OpenedIndex } from './index-checkpoints.js'
 import type { CheckpointFolder } from './projection-checkpoint.js'
 import type { Projection, ProjectionDefinition } from './projection-contract.js'
@@ -37,6 +37,8 @@ export interface EventStoreParts {
   readonly bounds: WaitingBounds
   readonly projections: CheckpointFolder
   readonly contexts: ReadonlyMap<string, DirectoryEventStore>
+  /** See {@link EventHistory}. */
+  readonly afterwards: EventHistory['afterwards']
 }
 
 /** The store of `openEventStore`: checks arguments, and puts the parts together. */
@@ -56,7 +58,7 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
     this.#parts = parts
     const { log, opened, bounds } = parts
     this.recovery = { log: log.recovery, index: opened.recovery }
-    this.#news = new DurableNews(log.durableLsn)
+    this.#news = new DurableNews()
     // First of all listeners: the index is right before anybody else hears of it.
     this.#appender = new EventAppender(log, opened.index, opened.ids, bounds)
     this.#projections = new Projections<E>(this, parts.projections)
@@ -150,8 +152,8 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
   }
 
   #iterate<Q>(query: CheckedQuery, range: FeedRange, signal: AbortSignal | undefined) {
-    const { log, opened } = this.#parts
-    const feed = new EventFeed({ log, index: opened.index, news: this.#news }, query, range)
+    const { log, opened, afterwards } = this.#parts
+    const feed = new EventFeed({ log, index: opened.index, news: this.#news, afterwards }, query, range)
     // What a query finds has its types, as far as what was appended had them: nothing on disk knows of them.
     return new BatchIterator(feed, signal) as unknown as AsyncIterable<StoredEvent<Matching<E, Q>>>
   }
@@ -180,7 +182,6 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
     if (log.status === 'open') await log.flush().catch(() => {})
     await this.#projections.stop()
     await opened.checkpoints.finish().catch((error: unknown) => this.emit('checkpointFailed', error))
-    this.#news.closing()
     await log.close()
   }
 }

@@ -1,69 +1,46 @@
 import type { SluiceError } from '../errors.js'
 
-/** What ends a wait: there is more; there will be none; or the store has failed, and this is its error. */
-export type News = 'more' | 'closed' | SluiceError
-
-/** Somebody who reads for ever. */
+/** Somebody who waits for events. */
 export interface Subscriber {
-  /** The store is about to close, with all durable that was accepted. */
-  closing(): void
+  /**
+   * Whether an event up to this position, which is durable now, is for it. It is asked each time that anything becomes
+   * durable: what is for others must cost it next to nothing.
+   */
+  concerns(durable: number): boolean
 }
 
-/** Tells subscribers what became durable, and when it is over. */
+/** Tells those who wait what became durable, as far as it is for them, and when it is over. */
 export class DurableNews {
-  readonly #waiting = new Set<() => void>()
-  readonly #subscribers = new Set<Subscriber>()
-  #durable: number
-  #end: 'closed' | SluiceError | undefined
+  readonly #waiting = new Map<Subscriber, () => void>()
+  #over: 'closed' | SluiceError | undefined
 
-  constructor(durable: number) {
-    this.#durable = durable
-  }
-
-  joined(subscriber: Subscriber): void {
-    this.#subscribers.add(subscriber)
-  }
-
-  left(subscriber: Subscriber): void {
-    this.#subscribers.delete(subscriber)
+  /** Why nothing more will become durable. */
+  get over(): 'closed' | SluiceError | undefined {
+    return this.#over
   }
 
   /** All up to `position` is durable. */
   advance(position: number): void {
-    this.#durable = position
-    this.#wake()
-  }
-
-  /** Nothing more will become durable, and soon nothing can be read. */
-  closing(): void {
-    for (const subscriber of this.#subscribers) subscriber.closing()
+    for (const [subscriber, wake] of this.#waiting) if (subscriber.concerns(position)) wake()
   }
 
   /** Nothing more will become durable. */
   end(end: 'closed' | SluiceError): void {
-    this.#end ??= end
-    this.#wake()
+    this.#over ??= end
+    for (const wake of this.#waiting.values()) wake()
   }
 
-  /** Resolves once a position above `position` is durable, or none ever will be, or the signal says not to wait. */
-  async above(position: number, signal: AbortSignal): Promise<News> {
-    while (this.#durable <= position && this.#end === undefined && !signal.aborted) await this.#change(signal)
-    return this.#durable > position ? 'more' : (this.#end ?? 'closed')
-  }
-
-  #change(signal: AbortSignal): Promise<void> {
+  /** Resolves once an event concerns the subscriber, or it is over, or the signal says not to wait. */
+  change(subscriber: Subscriber, signal: AbortSignal): Promise<void> {
+    if (this.#over !== undefined || signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
-      const done = (): void => {
-        this.#waiting.delete(done)
-        signal.removeEventListener('abort', done)
+      const wake = (): void => {
+        this.#waiting.delete(subscriber)
+        signal.removeEventListener('abort', wake)
         resolve()
       }
-      signal.addEventListener('abort', done, { once: true })
-      this.#waiting.add(done)
+      signal.addEventListener('abort', wake, { once: true })
+      this.#waiting.set(subscriber, wake)
     })
-  }
-
-  #wake(): void {
-    for (const done of [...this.#waiting]) done()
   }
 }

@@ -2,6 +2,7 @@ import { types } from 'node:util'
 import { shown } from '../errors.js'
 import type { EventAppendOptions, EventReadOptions, SubscribeOptions } from './contract.js'
 import { bytesRecord, type CheckedEvent } from './event-record.js'
+import { jsonText } from './json-data.js'
 import { checkTerm, checkTerms, isPlain, refuse, refuseUnknown } from './query.js'
 
 const EVENT_PROPERTIES = ['type', 'tags', 'data', 'metadata', 'id']
@@ -89,17 +90,7 @@ function encode(
 
 /** A property of the record's text; none where `toJSON` gives nothing. */
 function member(name: string, property: string, value: unknown): string {
-  // What JSON must hold whole, where it is given: it would leave a function out in silence.
-  if (typeof value === 'function' || typeof value === 'symbol') {
-    refuse(`${name} has ${shown(value)} where JSON has none`)
-  }
-  let json: string | undefined
-  try {
-    json = JSON.stringify(value)
-  } catch (cause) {
-    const reason = cause instanceof Error ? (cause.message.split('\n', 1)[0] ?? '') : shown(cause)
-    refuse(`${name} can't be written as JSON: ${reason}`, cause)
-  }
+  const json = jsonText(name, property, value)
   return json === undefined ? '' : `,"${property}":${json}`
 }
 

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { SluiceError } from '../errors.js'
-import type { Log, LogRecord } from '../log/contract.js'
+import { SluiceError, systemCode } from '../errors.js'
+import type { Log, LogReader, LogRecord } from '../log/contract.js'
 import type { BatchSource } from './batch-iterator.js'
 import type { StoredEvent } from './contract.js'
-import type { DurableNews } from './durable-news.js'
+import type { DurableNews, Subscriber } from './durable-news.js'
 import type { EventIndex } from './event-index.js'
 import { readEvent } from './event-record.js'
 import { PAUSED } from './item-cursor.js'
@@ -16,12 +16,16 @@ const BATCH_EVENTS_MIN = 16
 const BATCH_EVENTS_MAX = 512
 /** Looks at the index in one turn of the event loop: some 100 µs. */
 const STEPS_PER_TURN = 8192
+/** What the records of a batch have together, unless a single one has more: a slow reader holds no more than that. */
+const BATCH_BYTES_MAX = 1024 * 1024
 
 /** What reading events stands on. */
 export interface EventHistory {
-  readonly log: Pick<Log, 'get' | 'read' | 'durableLsn'>
+  readonly log: Pick<Log, 'get' | 'read' | 'durableLsn' | 'status'>
   readonly index: EventIndex
   readonly news: DurableNews
+  /** Reads what a closed log has left: whoever began before goes on to the end. Rejects with `SLUICE_CLOSED` where it can't. */
+  readonly afterwards: <T>(task: (reader: LogReader) => Promise<T>) => Promise<T>
 }
 
 export interface FeedRange {
@@ -34,16 +38,18 @@ export interface FeedRange {
 }
 
 /** The durable events that a query matches, batch by batch: the index says which, and only those are read. */
-export class EventFeed implements BatchSource<StoredEvent> {
+export class EventFeed implements BatchSource<StoredEvent>, Subscriber {
   readonly #history: EventHistory
   readonly #query: CheckedQuery
   readonly #range: FeedRange
+  #begun = false
   #position: number
   #left: number
   #batchEvents = BATCH_EVENTS_MIN
   /** Goes on from batch to batch: what it has walked over is not walked over again. */
   #matches: { readonly cursor: MatchCursor; readonly end: number } | undefined
-  #last: AsyncIterator<LogRecord> | undefined
+  /** Positions that were found, and had no room in the batch before. */
+  #found: readonly number[] = []
 
   constructor(history: EventHistory, query: CheckedQuery, range: FeedRange) {
     this.#history = history
@@ -51,15 +57,16 @@ export class EventFeed implements BatchSource<StoredEvent> {
     this.#range = range
     this.#position = range.start
     this.#left = range.limit
-    if (range.end === undefined) history.news.joined(this)
   }
 
   async next(signal: AbortSignal): Promise<readonly StoredEvent[] | undefined> {
     const { log, news } = this.#history
+    if (!this.#begun && log.status === 'closed') throw closedError()
+    this.#begun = true
     for (;;) {
       if (this.#left === 0) return undefined
-      this.#matches ??= this.#matchesTo(this.#range.end ?? log.durableLsn)
-      const { end } = this.#matches
+      const end = this.#matches?.end ?? this.#range.end ?? log.durableLsn
+      this.#matches ??= { cursor: this.#cursor(end), end }
       const { positions, paused } = this.#positions(this.#matches.cursor)
       if (positions.length > 0) return this.#events(positions)
       if (paused) {
@@ -70,33 +77,34 @@ export class EventFeed implements BatchSource<StoredEvent> {
       if (this.#range.end !== undefined) return undefined
       this.#matches = undefined
       this.#position = Math.max(this.#position, end + 1)
-      const told = await news.above(this.#position - 1, signal)
-      if (told !== 'more' && log.durableLsn < this.#position) {
-        if (told === 'closed') return undefined
-        throw told
-      }
+      // What became durable since that end was chosen: nobody will tell of it any more.
+      if (log.durableLsn >= this.#position) continue
+      await news.change(this, signal)
+      if (signal.aborted) return undefined
+      if (news.over === undefined || log.durableLsn >= this.#position) continue
+      if (news.over === 'closed') return undefined
+      throw news.over
     }
   }
 
-  /** The store is about to close: what is left of a feed without an end is read from files that are held open for it. */
-  closing(): void {
-    const { log } = this.#history
-    if (this.#position <= log.durableLsn) this.#last = log.read({ from: this.#position })[Symbol.asyncIterator]()
+  concerns(durable: number): boolean {
+    if (durable < this.#position) return false
+    // As a rule nothing that matches was even accepted, which takes a look at the last positions of a few terms.
+    const match = this.#history.index.lastMatch(this.#query, this.#position - 1)
+    if (match !== undefined && this.#cursor(durable).next() !== 0) return true
+    this.#position = durable + 1
+    return false
   }
 
-  ended(): void {
-    this.#history.news.left(this)
-  }
-
-  #matchesTo(end: number): { readonly cursor: MatchCursor; readonly end: number } {
+  #cursor(end: number): MatchCursor {
     const { index } = this.#history
-    const plan = index.plan(this.#query)
-    return { cursor: new MatchCursor(index, plan, this.#position, end, this.#range.backwards), end }
+    return new MatchCursor(index, index.plan(this.#query), this.#position, end, this.#range.backwards)
   }
 
   /** The next positions that match, as many as make a batch, or as are found in one turn of the event loop. */
   #positions(cursor: MatchCursor): { readonly positions: readonly number[]; readonly paused: boolean } {
     const most = Math.min(this.#batchEvents, this.#left)
+    if (this.#found.length > 0) return { positions: this.#found.slice(0, most), paused: false }
     const { work } = this.#history.index
     const stepsEnd = work.steps + STEPS_PER_TURN
     const positions: number[] = []
@@ -106,45 +114,46 @@ export class EventFeed implements BatchSource<StoredEvent> {
       if (position <= 0) break
       positions.push(position)
     }
-    this.#batchEvents = Math.min(this.#batchEvents * 2, BATCH_EVENTS_MAX)
+    this.#found = positions
     return { positions, paused: position === PAUSED }
   }
 
   async #events(positions: readonly number[]): Promise<readonly StoredEvent[]> {
-    const { backwards } = this.#range
-    const records = await this.#records(backwards ? positions.toReversed() : positions)
-    const events = records.map((record) => readEvent(record.lsn, record.data, record.timestamp))
-    const last = positions.at(-1) ?? this.#position
-    this.#position = backwards ? last - 1 : last + 1
-    this.#left -= positions.length
-    return backwards ? events.reverse() : events
+    const records = await this.#records(positions)
+    const events = records.map(({ lsn, data, timestamp }) => readEvent(lsn, data, timestamp))
+    const last = records.at(-1)?.lsn ?? this.#position
+    this.#position = this.#range.backwards ? last - 1 : last + 1
+    this.#left -= records.length
+    this.#found = this.#found.slice(records.length)
+    this.#adapt(positions.length, records)
+    return events
+  }
+
+  /** The next batch is larger where this one was full and twice as much has room; as small as this one where not all had. */
+  #adapt(asked: number, records: readonly LogRecord[]): void {
+    if (records.length < asked) this.#batchEvents = records.length
+    else {
+      const bytes = records.reduce((sum, { data }) => sum + data.length, 0)
+      if (2 * bytes <= BATCH_BYTES_MAX) this.#batchEvents = Math.min(this.#batchEvents * 2, BATCH_EVENTS_MAX)
+    }
   }
 
   async #records(positions: readonly number[]): Promise<LogRecord[]> {
-    if (this.#last === undefined) {
-      try {
-        return present(positions, await fetchRecords(this.#history.log, positions))
-      } catch (error) {
-        if (this.#last === undefined) throw error // Closed in the meantime: the same is read once more, below.
-      }
+    const { log, afterwards } = this.#history
+    let records: (LogRecord | undefined)[]
+    try {
+      records = await fetchRecords(log, positions, BATCH_BYTES_MAX)
+    } catch (error) {
+      if (systemCode(error) !== 'SLUICE_CLOSED') throw error
+      records = await afterwards((reader) => fetchRecords(reader, positions, BATCH_BYTES_MAX))
     }
-    return this.#recordsOfLast(positions)
-  }
-
-  async #recordsOfLast(positions: readonly number[]): Promise<LogRecord[]> {
-    const records: (LogRecord | undefined)[] = []
-    for (const position of positions) {
-      let result = await this.#last?.next()
-      while (result?.done === false && result.value.lsn < position) result = await this.#last?.next()
-      records.push(result?.done === false ? result.value : undefined)
-    }
-    return present(positions, records)
+    return records.map((record, index) => {
+      if (record !== undefined) return record
+      throw new SluiceError('SLUICE_CORRUPT', `the log has no record for the event at position ${positions[index]}`)
+    })
   }
 }
 
-function present(positions: readonly number[], records: readonly (LogRecord | undefined)[]): LogRecord[] {
-  return records.map((record, index) => {
-    if (record !== undefined) return record
-    throw new SluiceError('SLUICE_CORRUPT', `the log has no record for the event at position ${positions[index]}`)
-  })
+function closedError(): SluiceError {
+  return new SluiceError('SLUICE_CLOSED', 'the event store is closed')
 }

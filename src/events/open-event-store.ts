@@ -3,12 +3,14 @@ import { SluiceError, shown } from '../errors.js'
 import { absoluteFolder } from '../fs/folder-path.js'
 import { nodeFileSystem } from '../fs/node-file-system.js'
 import type { Log, LogOptions } from '../log/contract.js'
+import { openLogReader } from '../log/log-reader.js'
 import { openLog } from '../log/open-log.js'
 import { refuseOption, wholeOption } from '../option-checks.js'
 import { resolveTuning } from '../options.js'
 import type { EventShape } from './contract.js'
 import { DirectoryEventStore } from './directory-event-store.js'
 import type { WaitingBounds } from './event-appender.js'
+import type { EventHistory } from './event-feed.js'
 import { IndexCheckpoints, SEALING, type SealingRule } from './index-checkpoints.js'
 import { CheckpointFolder } from './projection-checkpoint.js'
 import { isPlain } from './query.js'
@@ -77,10 +79,25 @@ async function openOne<E extends EventShape>(
     const folder = { fileSystem, directory: join(root, 'index') }
     const opened = await IndexCheckpoints.open(log, folder, rememberedIds, rule)
     const projections = new CheckpointFolder(fileSystem, join(root, 'projections'))
-    return new DirectoryEventStore<E>({ log, opened, bounds, projections, contexts })
+    const afterwards = readingOf(join(root, 'log'), fileSystem)
+    return new DirectoryEventStore<E>({ log, opened, bounds, projections, contexts, afterwards })
   } catch (error) {
     await log.close().catch(() => {}) // What went wrong before is what counts.
     throw error
+  }
+}
+
+/** Reads a log that was closed, which leaves no file open between two times. */
+function readingOf(directory: string, fileSystem: NonNullable<LogOptions['fileSystem']>): EventHistory['afterwards'] {
+  return async (task) => {
+    const reader = await openLogReader(directory, { fileSystem }).catch((cause: unknown) => {
+      throw new SluiceError('SLUICE_CLOSED', 'the event store is closed, and can no longer be read', { cause })
+    })
+    try {
+      return await task(reader)
+    } finally {
+      await reader.close()
+    }
   }
 }
 
@@ -97,9 +114,14 @@ function checkContexts(contexts: unknown, inherited: EventContextOptions): Map<s
     if (!CONTEXT_NAME.test(name)) refuseOption(`a context can't have the name ${shown(name)}`)
     const same = [...checked.keys()].find((other) => other.toLowerCase() === name.toLowerCase())
     if (same !== undefined) refuseOption(`the contexts ${same} and ${name} are one folder where case does not count`)
-    checked.set(name, checkOptions({ ...inherited, ...checkObject(own) }, `the context ${name}`))
+    checked.set(name, checkOptions({ ...inherited, ...givenOf(checkObject(own)) }, `the context ${name}`))
   }
   return checked
+}
+
+/** What is `undefined` is not given: it hides nothing that is inherited. */
+function givenOf(options: EventContextOptions): EventContextOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
 function checkOptions({ rememberedIds: ids, ...rest }: EventContextOptions, whose: string): CheckedOptions {

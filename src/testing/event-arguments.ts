@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { SluiceError, shown } from '../errors.js'
+import { jsonContent } from './json-content.js'
 
 /** JSON as text, bytes of the store's own, or nothing: what no caller can change any more. */
 export type Content = string | Uint8Array | undefined
@@ -39,20 +40,20 @@ export interface CheckedReading {
 export function checkedEvents(events: unknown): readonly CheckedEvent[] {
   const list: readonly unknown[] = Array.isArray(events) ? events : [events]
   if (list.length === 0) refuse('there is no event to append')
-  const checked = Array.from(list, checkedEvent)
+  const checked = Array.from(list, (event, i) => checkedEvent(Array.isArray(events) ? `events[${i}]` : 'event', event))
   const ids = checked.map(({ id }) => id).filter((id) => id !== undefined)
   if (ids.length > 0 && ids.length < checked.length) refuse('of the events of one append all have an id, or none')
   refuseRepeated('id', ids)
   return checked
 }
 
-function checkedEvent(value: unknown): CheckedEvent {
+function checkedEvent(name: string, value: unknown): CheckedEvent {
   const event = object('an event', value, ['type', 'tags', 'data', 'metadata', 'id'])
   return {
     type: text('type', event['type']),
     tags: strings('tag', event['tags']),
-    data: types.isUint8Array(event['data']) ? Uint8Array.from(event['data']) : json('data', event['data']),
-    metadata: json('metadata', event['metadata']),
+    data: types.isUint8Array(event['data']) ? Uint8Array.from(event['data']) : json(`${name}.data`, event['data']),
+    metadata: json(`${name}.metadata`, event['metadata']),
     id: event['id'] === undefined ? undefined : text('id', event['id']),
   }
 }
@@ -143,16 +144,7 @@ function text(name: string, value: unknown): string {
 }
 
 function json(name: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined
-  let text: string | undefined
-  try {
-    text = JSON.stringify(value)
-  } catch (error) {
-    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `${name} can't be turned into JSON: ${String(error)}`, {
-      cause: error,
-    })
-  }
-  return text ?? refuse(`${name} can't be turned into JSON: ${shown(value)}`)
+  return value === undefined ? undefined : jsonContent(name, value)
 }
 
 function wholeNumber(name: string, value: unknown, least: number): number | undefined {

@@ -270,6 +270,11 @@ test('the signal ends reading and deciding; what a projection throws is what is 
   const reason = new Error('enough')
   const model = { capacity: courseCapacity('c1') }
   const signal = AbortSignal.abort(reason)
+  t.is(
+    await rejection(buildDecisionModel(new MemoryEventStore<CourseEvent>(), model, { signal })),
+    reason,
+    'nothing to read',
+  )
   t.is(await rejection(buildDecisionModel(store, model, { signal })), reason)
   const unreached = (): undefined => {
     t.fail('it is not decided')

@@ -143,13 +143,15 @@ function feedOf(index: EventIndex, query: CheckedQuery, backwards = false): Even
   const record = (lsn: number): LogRecord => ({ lsn, data: Buffer.from('{"type":"T"}'), timestamp: 0 })
   const log = {
     durableLsn: head,
+    status: 'open' as const,
     get: async (lsn: number) => record(lsn),
     read: async function* ({ from = 1, to = head }: ReadOptions = {}) {
       for (let lsn = from; lsn <= to; lsn++) yield record(lsn)
     },
   }
   const range = backwards ? { start: head, end: 1 } : { start: 1, end: head }
-  const history = { log, index, news: new DurableNews(head) }
+  const afterwards = () => Promise.reject(new Error('the log is open'))
+  const history = { log, index, news: new DurableNews(), afterwards }
   return new EventFeed(history, query, { ...range, backwards, limit: Number.POSITIVE_INFINITY })
 }
 

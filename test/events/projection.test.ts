@@ -727,6 +727,36 @@ test('of another version or another query: rebuilt', async (t) => {
   await rebuiltBecause(t, each, 'other-definition', { query: [QUERY, { types: ['Audited'], tags: ['x'] }] as never })
 })
 
+test('of another name: rebuilt, and its file is closed', async (t) => {
+  const each = trial()
+  await stopped(t, each)
+  each.fileSystem.renameSync(FILE, `${DIRECTORY}/other.checkpoint`)
+  await rebuiltBecause(t, each, 'other-definition', { name: 'other' })
+  t.deepEqual(each.fileSystem.openPaths, [])
+})
+
+test('of an event that differs only in its type, or in its bytes: rebuilt', async (t) => {
+  for (const other of [{ type: 'Left' }, { data: Buffer.from('bytes of others') }] as const) {
+    const each = trial()
+    const bytes = Buffer.from('bytes of events')
+    each.source.append({ type: 'Arrived', data: bytes } as unknown as StockEvent)
+    const definition = { apply: (state: Stock) => state }
+    const projection = each.start(definition)
+    await projection.until(1)
+    await projection.stop()
+    const same = each.start(definition)
+    t.deepEqual(ignoredBy(same), [])
+    await same.until(1)
+    await same.stop()
+    each.source.events = each.source.events.map((event) => ({ ...event, ...other }) as unknown as StoredStockEvent)
+    const again = each.start(definition)
+    const ignored = ignoredBy(again)
+    await again.until(1)
+    t.like(ignored, [{ reason: 'other-history' }])
+    await again.stop()
+  }
+})
+
 test('ahead of a store that lost events: rebuilt', async (t) => {
   const each = trial()
   await stopped(t, each)

@@ -14,7 +14,7 @@ export interface EventStoreMutation {
   /** Random histories don't show it: they make no mistakes, and change nothing that they have passed or got. @default false */
   readonly unseenByHistories?: true
   /** Where the text is. @default the store itself */
-  readonly file?: 'event-arguments.js'
+  readonly file?: 'event-arguments.js' | 'json-content.js'
 }
 
 /** Loads the store in memory with a fault in it. */
@@ -407,10 +407,50 @@ export const EVENT_STORE_MUTATIONS: readonly EventStoreMutation[] = [
   },
   {
     name: 'data that is no JSON throws what JSON throws',
-    file: 'event-arguments.js',
+    file: 'json-content.js',
     text: 'catch (error) {',
     becomes: 'catch (error) { throw error;',
     caughtBy: 'what is no event is refused at once, and nothing of its append is stored',
+    unseenByHistories: true,
+  },
+  {
+    name: 'an instance of a class is taken for the properties that it has',
+    file: 'json-content.js',
+    text: 'Array.isArray(part) || isPlainObject(part)',
+    becomes: 'true',
+    caughtBy: 'what JSON would not give back is refused at once, wherever it is in the data',
+    unseenByHistories: true,
+  },
+  {
+    name: 'a number that JSON does not have becomes null',
+    file: 'json-content.js',
+    text: 'Number.isFinite(part)',
+    becomes: 'true',
+    caughtBy: 'what JSON would not give back is refused at once, wherever it is in the data',
+    unseenByHistories: true,
+  },
+  {
+    name: 'bytes inside of data become an object',
+    file: 'json-content.js',
+    text: 'if (ArrayBuffer.isView(given))\n',
+    becomes: 'if (false)\n',
+    caughtBy: 'what JSON would not give back is refused at once, wherever it is in the data',
+    unseenByHistories: true,
+  },
+  {
+    name: 'what is missing in a list becomes null',
+    file: 'json-content.js',
+    text: '!Array.isArray(holder)',
+    becomes: 'true',
+    caughtBy: 'what JSON would not give back is refused at once, wherever it is in the data',
+    unseenByHistories: true,
+  },
+  {
+    name: 'metadata is not looked at as data is',
+    file: 'event-arguments.js',
+    text: 'value === undefined ?',
+    becomes: "name.endsWith('.metadata') ? JSON.stringify(value) : value === undefined ?",
+    caughtBy: 'what JSON would not give back is refused at once, wherever it is in the metadata',
     unseenByHistories: true,
   },
   {

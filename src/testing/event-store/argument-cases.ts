@@ -57,6 +57,29 @@ const NO_EVENTS: readonly (readonly [string, unknown])[] = [
   ['a bad event behind good ones', [{ type: 'A' }, { type: 'A', tags: ['a'] }, { type: 'A', tags: ['a', 'a'] }]],
 ]
 
+class Instance {
+  readonly own = 1
+}
+
+/** Values of which `JSON.stringify` makes something else without a word. */
+const NOT_GIVEN_BACK: readonly (readonly [string, unknown])[] = [
+  ['a map', new Map([['a', 1]])],
+  ['a set', new Set(['a'])],
+  ['an instance of a class', new Instance()],
+  ['an error', new Error('lost')],
+  ['an ArrayBuffer', new ArrayBuffer(2)],
+  ['a DataView', new DataView(new ArrayBuffer(2))],
+  ['an array of numbers in bytes', Float32Array.of(1)],
+  ['NaN', Number.NaN],
+  ['infinity', Number.NEGATIVE_INFINITY],
+  ['an invalid date', new Date(Number.NaN)],
+  ['undefined in a list', [1, undefined]],
+  ['a hole in a list', new Array(1)],
+  ['a function in a list', [() => 1]],
+  ['a function in an object', { call: () => 1 }],
+  ['a symbol in an object', { symbol: Symbol('a') }],
+]
+
 function circular(): unknown {
   const data: Record<string, unknown> = {}
   data['self'] = [data]
@@ -79,6 +102,34 @@ export const ARGUMENT_CASES: readonly EventStoreCase[] = [
       const store = untyped(trial.store)
       for (const [what, events] of NO_EVENTS) await trial.refuses(what, () => store.append(events))
       await trial.refuses('circular data', () => store.append({ type: 'A', data: circular() }))
+      await goesOn(trial)
+    },
+  },
+  {
+    name: 'what JSON would not give back is refused at once, wherever it is in the data',
+    needs: CHECKED,
+    run: async (trial) => {
+      const store = untyped(trial.store)
+      for (const [what, data] of NOT_GIVEN_BACK) {
+        await trial.refuses(`${what} as data`, () => store.append({ type: 'A', data }))
+        await trial.refuses(`${what} in data`, () => store.append({ type: 'A', data: { first: 1, list: [{ data }] } }))
+        await trial.refuses(`${what} from toJSON`, () => store.append({ type: 'A', data: { toJSON: () => [data] } }))
+      }
+      for (const bytes of [Uint8Array.of(1), Buffer.from('a')]) {
+        await trial.refuses('bytes in data', () => store.append({ type: 'A', data: { bytes } }))
+      }
+      await goesOn(trial)
+    },
+  },
+  {
+    name: 'what JSON would not give back is refused at once, wherever it is in the metadata',
+    needs: ['checkedArguments', 'metadata'],
+    run: async (trial) => {
+      const store = untyped(trial.store)
+      for (const [what, value] of [...NOT_GIVEN_BACK, ['bytes', Uint8Array.of(1)], ['a Buffer', Buffer.from('a')]]) {
+        await trial.refuses(`${what} as metadata`, () => store.append({ type: 'A', metadata: value }))
+        await trial.refuses(`${what} in metadata`, () => store.append({ type: 'A', metadata: { list: [{ value }] } }))
+      }
       await goesOn(trial)
     },
   },
