@@ -141,6 +141,7 @@ const FILE_SYSTEM_METHODS = [
     'write',
     'datasync',
     'rename',
+    'remove',
     'syncDirectory',
     'claim',
   ],

@@ -52,11 +52,11 @@ export class IndexLoading {
     const files: FoundFile[] = []
     // Each of them: one that does not belong would make those behind it wrong, whatever they are themselves.
     for (const [at, file] of found.entries()) {
-      if (files.length < at) this.#discard(file.name)
+      if (files.length < at) await this.#discard(file.name)
       else if (await this.#belongs(file.head)) files.push(file)
       else {
         this.#discarded.push(`${file.name} is not of this log, or of a history that it lost`)
-        this.#discard(file.name)
+        await this.#discard(file.name)
       }
     }
     let from = files.length
@@ -64,7 +64,7 @@ export class IndexLoading {
     this.#index.tags.reserve(files.at(-1)?.head.tags.to ?? 0)
     for (const [at, file] of files.entries()) {
       if (await this.#loadFile(file, at >= from)) continue
-      for (const { name } of files.slice(at)) this.#discard(name)
+      for (const { name } of files.slice(at)) await this.#discard(name)
       break
     }
     return this.#sealed
@@ -83,7 +83,7 @@ export class IndexLoading {
         first = head.last + 1
       } else {
         if (head !== undefined) this.#discarded.push(`${name} does not follow on those before it`)
-        this.#discard(name)
+        await this.#discard(name)
       }
     }
     return files
@@ -152,9 +152,9 @@ export class IndexLoading {
   }
 
   /** Removes a file that is of no use. One that can't be removed does not follow on any that is written from now on. */
-  #discard(name: string): void {
+  async #discard(name: string): Promise<void> {
     try {
-      removeSnapshot(this.#place(name))
+      await removeSnapshot(this.#place(name))
     } catch (error) {
       this.#discarded.push(messageOf(error))
     }

@@ -46,6 +46,8 @@ export interface FileSystem {
   datasync(fd: number): Promise<void>
   /** {@link renameSync} in the background. */
   rename(from: string, to: string): Promise<void>
+  /** {@link removeSync} in the background: of a large file it takes a while. */
+  remove(path: string): Promise<void>
   /** {@link syncDirectorySync} in the background. */
   syncDirectory(directory: string): Promise<void>
 

@@ -20,6 +20,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  unlink,
   unlinkSync,
   write,
   writeSync,
@@ -108,6 +109,10 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) =>
     new Promise((resolve, reject) => {
       rename(from, to, (error) => (error ? reject(error) : resolve()))
+    }),
+  remove: (path) =>
+    new Promise((resolve, reject) => {
+      unlink(path, (error) => (error ? reject(error) : resolve()))
     }),
   syncDirectory,
 

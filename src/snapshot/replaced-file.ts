@@ -12,7 +12,7 @@ const STAGE_BYTES = 256 * 1024
 /**
  * Makes a file of these pieces, or puts it in the place of the one that is there: it is written under a temporary name,
  * synced, renamed, and the folder is synced. So whoever reads the name finds the old content or the new one, whole, after
- * any crash. Writing, syncing and renaming happen in the background. A piece must not be changed before the next is asked for.
+ * any crash. Writing, syncing, renaming and removing happen in the background. A piece must not be changed before the next is asked for.
  *
  * Resolves to the file's bytes. Throws `SLUICE_INVALID_ARGUMENT` for a name that can't be. Rejects with `SLUICE_DISK_FULL`, `SLUICE_IO`,
  * the signal's reason, or what the pieces throw: the temporary file is removed then, and the old content is what it was. Only
@@ -36,7 +36,7 @@ export function replaceFile(
     try {
       await fileSystem.rename(temporary, path)
     } catch (error) {
-      discard(fileSystem, temporary)
+      await discard(fileSystem, temporary)
       throw error
     }
     if (sync) await fileSystem.syncDirectory(directory)
@@ -115,7 +115,7 @@ async function writeAside(
     return stage.bytes
   } catch (error) {
     if (!closing) closeQuietly(fileSystem, fd)
-    discard(fileSystem, path)
+    await discard(fileSystem, path)
     throw error
   }
 }
@@ -170,9 +170,9 @@ function closeQuietly(fileSystem: FileSystem, fd: number): void {
   }
 }
 
-function discard(fileSystem: FileSystem, path: string): void {
+async function discard(fileSystem: FileSystem, path: string): Promise<void> {
   try {
-    fileSystem.removeSync(path)
+    await fileSystem.remove(path)
   } catch {
     // What stays behind is removed when the folder is opened the next time.
   }

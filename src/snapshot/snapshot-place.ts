@@ -75,10 +75,16 @@ export function listSnapshots(fileSystem: FileSystem, directory: string): Promis
   })
 }
 
-/** Removes a file where there is one: a power cut may bring it back. Throws `SLUICE_IO`. */
-export function removeSnapshot(place: SnapshotPlace): void {
+/** Removes a file where there is one, in the background: a power cut may bring it back. Rejects with `SLUICE_IO`. */
+export function removeSnapshot(place: SnapshotPlace): Promise<void> {
   const path = snapshotPath(place)
-  withSystemErrors(`removing ${path}`, () => removeIfThere(place.fileSystem, path))
+  return withSystemErrorsLater(`removing ${path}`, async () => {
+    try {
+      await place.fileSystem.remove(path)
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+    }
+  })
 }
 
 function removeIfThere(fileSystem: FileSystem, path: string): void {

@@ -58,13 +58,13 @@ export class Backups {
     const recent = recentBackups(backups, retention.keep)
     const oldest = recent.length < retention.keep ? undefined : recent.at(-1)?.lsn
     const kept = keptBackups(backups, retention)
-    for (const backup of backups) if (!kept.has(backup)) removeSnapshot(this.place(backup.name))
+    for (const backup of backups) if (!kept.has(backup)) await removeSnapshot(this.place(backup.name))
     if (oldest !== undefined) await this.#removeDamaged(oldest)
     for (const backup of kept) {
       // The newest one is the next to be read.
       if (backup.gzip || backup === recent[0] || backup.created >= compressBefore) continue
       await compressSnapshot(this.fileSystem, this.directory, backup, signal)
-      removeSnapshot(this.place(backup.name))
+      await removeSnapshot(this.place(backup.name))
     }
     return oldest
   }
@@ -77,7 +77,7 @@ export class Backups {
       if (created === undefined) continue
       const same = `${backup.lsn}-${backup.schema}`
       const other = found.get(same)
-      if (other !== undefined) removeSnapshot(this.place(other.name))
+      if (other !== undefined) await removeSnapshot(this.place(other.name))
       found.set(same, { ...backup, created })
     }
     return [...found.values()]
@@ -85,7 +85,7 @@ export class Backups {
 
   async #removeDamaged(beforeLsn: number): Promise<void> {
     for (const { name, lsn } of await this.list()) {
-      if (lsn < beforeLsn && this.damaged.has(name)) removeSnapshot(this.place(name))
+      if (lsn < beforeLsn && this.damaged.has(name)) await removeSnapshot(this.place(name))
     }
   }
 }

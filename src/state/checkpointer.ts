@@ -146,8 +146,8 @@ export class Checkpointer<V> {
       const place = backups.place(name)
       const bytes = await writeStateSnapshot(place, head, dump, pace, this.#abort.signal, () => {
         listener.progress({ lsn, entries: dump.taken, of: entries })
-      }).catch((error: unknown) => {
-        this.#discard(name)
+      }).catch(async (error: unknown) => {
+        await this.#discard(name)
         throw error
       })
       this.#offset = -settledLength
@@ -159,9 +159,9 @@ export class Checkpointer<V> {
   }
 
   /** Where only the folder's sync failed the file is there, and nothing says that it stays. */
-  #discard(name: string): void {
+  async #discard(name: string): Promise<void> {
     try {
-      removeSnapshot(this.#parts.backups.place(name))
+      await removeSnapshot(this.#parts.backups.place(name))
     } catch {
       // The error that led here is the one to be told. The file is whole, whether it stays or not.
     }

@@ -23,6 +23,7 @@ export type FileSystemCallName =
   | 'write'
   | 'datasync'
   | 'rename'
+  | 'remove'
   | 'syncDirectory'
   | 'claim'
 
@@ -85,6 +86,7 @@ const LATER_CALLS: readonly FileSystemCallName[] = [
   'write',
   'datasync',
   'rename',
+  'remove',
   'syncDirectory',
   'claim',
 ]

@@ -190,13 +190,8 @@ export class SimulatedFileSystem implements FileSystem {
     this.#gate.pass(this.#renaming('renameSync', from, to))
   }
 
-  removeSync(file: string): void {
-    const path = resolve(file)
-    const effect: GatedCall<void>['effect'] = (number, fault) => {
-      throwFault(fault, 'unlink', path)
-      this.#disk.removeFile(number, path)
-    }
-    this.#gate.pass({ call: { call: 'removeSync', path }, effect })
+  removeSync(path: string): void {
+    this.#gate.pass(this.#removing('removeSync', path))
   }
 
   syncDirectorySync(directory: string): void {
@@ -255,6 +250,19 @@ export class SimulatedFileSystem implements FileSystem {
     const effect: GatedCall<string[]>['effect'] = (_, fault) => {
       throwFault(fault, 'scandir', path)
       return this.#disk.folder(path, 'scandir').names()
+    }
+    return { call: { call, path }, effect }
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#gate.passLater(this.#removing('remove', path))
+  }
+
+  #removing(call: 'removeSync' | 'remove', file: string): GatedCall<void> {
+    const path = resolve(file)
+    const effect: GatedCall<void>['effect'] = (number, fault) => {
+      throwFault(fault, 'unlink', path)
+      this.#disk.removeFile(number, path)
     }
     return { call: { call, path }, effect }
   }

@@ -383,7 +383,7 @@ test('whatever is wrong with the index’s folder, the store opens without it, a
       for (const removable of [true, false]) {
         const fileSystem = await stored(37)
         const mend = [fileSystem.inject({ ...fault, error, once: false })]
-        if (!removable) mend.push(fileSystem.inject({ call: 'removeSync', path: /\.index$/, error, once: false }))
+        if (!removable) mend.push(fileSystem.inject({ call: 'remove', path: /\.index$/, error, once: false }))
         const store = await open(fileSystem)
         const what = `${error} of ${fault.call} on ${String(fault.path)}, ${removable ? '' : 'not '}to be removed`
         const { loaded, rebuilt, discarded } = store.recovery.index

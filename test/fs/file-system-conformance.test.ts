@@ -266,6 +266,15 @@ each('renaming moves a file, and replaces what is there', (t, fs, root) => {
   t.is(contents(fs, join(root, 'folder/old')), 'now')
 })
 
+each('removing in the background does the same', async (t, fs, root) => {
+  createFile(fs, join(root, 'file'), 'x')
+  await fs.remove(join(root, 'file'))
+  t.deepEqual(fs.listSync(root), [])
+  await rejects(t, 'ENOENT', () => fs.remove(join(root, 'file')))
+  fs.makeDirectorySync(join(root, 'folder'))
+  await t.throwsAsync(() => fs.remove(join(root, 'folder')))
+})
+
 each('renaming in the background does the same', async (t, fs, root) => {
   createFile(fs, join(root, 'old'), 'old')
   createFile(fs, join(root, 'new'), 'new')

@@ -224,8 +224,8 @@ test('temporary files that a crash left go when the folder is made again, and no
   t.deepEqual(fileSystem.listSync(DIRECTORY).sort(), ['mine.tmp', NAME])
   t.deepEqual(await listSnapshots(fileSystem, DIRECTORY), [NAME])
   t.deepEqual(await listSnapshots(fileSystem, '/nowhere'), [])
-  removeSnapshot(place)
-  removeSnapshot(place)
+  await removeSnapshot(place)
+  await removeSnapshot(place)
   t.is(await openSnapshot(place), undefined)
 })
 

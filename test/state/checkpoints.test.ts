@@ -252,7 +252,7 @@ test('a damaged snapshot is passed over for the one before, and that is said', a
   const error = await rejects(t, openSimulatedState(SMALL, fileSystem), { code: 'SLUICE_CORRUPT' })
   t.regex(error.message, /none is whole/)
   t.deepEqual(
-    fileSystem.calls.slice(calls).filter(({ call, path }) => call === 'removeSync' && SNAPSHOT.test(path)),
+    fileSystem.calls.slice(calls).filter(({ call, path }) => call === 'remove' && SNAPSHOT.test(path)),
     [],
     'nothing is thrown away',
   )

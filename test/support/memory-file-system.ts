@@ -203,6 +203,10 @@ export class MemoryFileSystem implements FileSystem {
     this.renameSync(from, to)
   }
 
+  async remove(path: string): Promise<void> {
+    this.removeSync(path)
+  }
+
   async syncDirectory(directory: string): Promise<void> {
     this.syncDirectorySync(directory)
   }

@@ -26,6 +26,7 @@ const CALLS: readonly (readonly [Fault['call'], string, (fs: SimulatedFileSystem
   ['write', 'write', (fs, fd) => fs.write(fd, Buffer.alloc(1), 0, 1, 0)],
   ['datasync', 'fdatasync', (fs, fd) => fs.datasync(fd)],
   ['rename', 'rename', (fs) => fs.rename('/file', '/other')],
+  ['remove', 'unlink', (fs) => fs.remove('/file')],
   ['syncDirectory', 'fsync', (fs) => fs.syncDirectory('/')],
 ]
 

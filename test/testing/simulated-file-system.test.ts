@@ -242,6 +242,7 @@ test('every asynchronous call can be held, and can fail once it is let go', asyn
     write: () => fs.write(fd, bytes, 0, 512, 0),
     datasync: () => fs.datasync(fd),
     rename: () => fs.rename('/file', '/other'),
+    remove: () => fs.remove('/other'),
     syncDirectory: () => fs.syncDirectory('/'),
     claim: () => fs.claim('/log'),
     close: () => file.close(),
