@@ -12,7 +12,6 @@ import type { CheckedCondition } from './query.js'
 export interface WaitingBounds {
   readonly onFull: 'wait' | 'reject'
   readonly maxWaiting: number
-  /** Bytes of records, or characters of those that are text. */
   readonly maxWaitingBytes: number
 }
 
@@ -67,7 +66,6 @@ export class EventAppender {
     signal: AbortSignal | undefined,
   ): Promise<AppendedRange> {
     if (this.#closed) return Promise.reject(closedError())
-    if (signal?.aborted === true) return Promise.reject(signal.reason)
     const decided = this.#line.size > 0 ? undefined : this.#decide(events, condition)
     return decided ?? this.#wait({ events, condition }, signal)
   }
@@ -139,21 +137,25 @@ export class EventAppender {
     })
   }
 
-  #wait(append: Append, signal: AbortSignal | undefined): Promise<AppendedRange> {
+  #wait({ events: given, condition }: Append, signal: AbortSignal | undefined): Promise<AppendedRange> {
     const { onFull, maxWaiting, maxWaitingBytes } = this.#bounds
     let bytes = 0
-    for (const { record } of append.events) bytes += record.length
+    for (const { record } of given) bytes += record.length
     if (onFull === 'reject' || this.#line.size >= maxWaiting || this.#lineBytes + bytes > maxWaitingBytes) {
       const message = `no room: ${this.#line.size} appends with ${this.#lineBytes} bytes wait already`
       return Promise.reject(new SluiceError('SLUICE_QUEUE_FULL', message, { outcome: 'not-written' }))
     }
+    // Copies: the memory that the records lie in is used again.
+    const events = given.map((event) => ({ ...event, record: new Uint8Array(event.record) }))
+    if (signal?.aborted === true) return Promise.reject(signal.reason) // By what the caller's data called when it was encoded.
     return new Promise((resolve) => {
       const aborted = (): void => {
         this.#leave(waiting)
         resolve(Promise.reject(signal?.reason))
       }
       const waiting: WaitingAppend = {
-        ...append,
+        events,
+        condition,
         bytes,
         settle: resolve,
         stopListening: () => signal?.removeEventListener('abort', aborted),
