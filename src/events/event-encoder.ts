@@ -73,14 +73,20 @@ export function encodeEvent(writer: JsonWriter, name: string, event: EventParts)
 
 /** A property of the record; none where `toJSON` gives nothing. */
 function member(writer: JsonWriter, name: string, property: Uint8Array, value: unknown): void {
+  if (writer.plainMember(property, value)) return
+  const json = jsonText(name, value)
+  if (json !== undefined) writer.member(property, json)
+}
+
+function jsonText(name: string, value: unknown): string | undefined {
   // What JSON must hold whole, where it is given: it would leave a function out in silence.
   if (typeof value === 'function' || typeof value === 'symbol') {
     refuse(`${name} has ${shown(value)} where JSON has none`)
   }
   try {
-    writer.member(property, value)
+    return JSON.stringify(value)
   } catch (cause) {
     const reason = cause instanceof Error ? (cause.message.split('\n', 1)[0] ?? '') : shown(cause)
-    refuse(`${name} can't be written as JSON: ${reason}`, cause)
+    return refuse(`${name} can't be written as JSON: ${reason}`, cause)
   }
 }

@@ -4,8 +4,8 @@ const ROOM_BYTES = 64 * 1024
 const KEPT_VIEWS_MAX = 2048
 /** Longer strings are looked through, and written, faster by a call. */
 const WRITTEN_HERE_MAX = 64
-/** Where objects lie deeper in one another, or in a circle, `JSON.stringify` goes on. */
-const DEPTH_MAX = 8
+/** Objects that lie deeper in one another, or in a circle, are not simple. */
+const DEPTH_MAX = 16
 /** Digits of a whole number that is not negative and has 31 bits. */
 const DIGITS_MAX = 10
 
@@ -13,7 +13,11 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const ZERO = 0x30
 const COLON = 0x3a
+const OPEN_ARRAY = 0x5b
 const BACKSLASH = 0x5c
+const CLOSE_ARRAY = 0x5d
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
 
 /** A character that is not its own JSON, or has more than one byte. */
 const NOT_PLAIN = /[^ !#-[\]-~]/
@@ -28,9 +32,8 @@ export function textBytes(text: string): Uint8Array {
 }
 
 /**
- * Writes JSON straight into bytes, as `JSON.stringify` has it: to make texts first, and to have them put together and
- * written, takes twice as long and leaves much garbage. What is unusual (escapes, `toJSON`, instances of classes) is left
- * to `JSON.stringify`, value by value, so that no property is ever read twice.
+ * Writes JSON straight into bytes: to make texts first, and to have them put together and written, takes longer and leaves
+ * much garbage.
  */
 export class JsonWriter {
   readonly #room = Buffer.allocUnsafeSlow(ROOM_BYTES)
@@ -80,11 +83,22 @@ export class JsonWriter {
     this.#bytes.writeUInt32LE(value, this.#start + at)
   }
 
-  /** A value behind its name; nothing where `JSON.stringify` makes nothing of it. Throws what that throws. */
-  member(name: Uint8Array, value: unknown): void {
+  /**
+   * A value behind the name of its property, as `JSON.stringify` writes it; `false`, and nothing is written, where it is not
+   * as simple as most values are: strings, finite numbers, booleans, `null`, and plain objects and arrays of them.
+   */
+  plainMember(name: Uint8Array, value: unknown): boolean {
     const before = this.#end
     this.raw(name)
-    if (!this.#value('', value, 0)) this.#end = before
+    if (this.#value(value, 0)) return true
+    this.#end = before
+    return false
+  }
+
+  /** JSON that is there already, behind the name of its property. */
+  member(name: Uint8Array, json: string): void {
+    this.raw(name)
+    this.#stringified(json)
   }
 
   /** A string in JSON. */
@@ -121,71 +135,55 @@ export class JsonWriter {
     return true
   }
 
-  /**
-   * The value of a property, as `JSON.stringify` writes it; `false` where it leaves the property out. Throws what that
-   * throws: of circles, of a BigInt, of a `toJSON`.
-   */
-  #value(key: string, value: unknown, depth: number): boolean {
-    switch (typeof value) {
-      case 'string':
-        this.string(value)
-        return true
-      case 'number':
-        this.#number(value)
-        return true
-      case 'boolean':
-        this.raw(value ? TRUE : FALSE)
-        return true
-      case 'object':
-        if (value === null) {
-          this.raw(NULL)
-          return true
-        }
-        if (depth < DEPTH_MAX) {
-          if (Array.isArray(value)) {
-            if (isPlainArray(value)) {
-              this.#array(value, depth + 1)
-              return true
-            }
-          } else if (isPlainObject(value)) {
-            this.#object(value, depth + 1)
-            return true
-          }
-        }
-        break
-      case 'undefined':
-        return false
-      default:
+  /** As {@link plainMember}; what was written before it came to a doubt stays. */
+  #value(value: unknown, depth: number): boolean {
+    if (typeof value === 'string') {
+      this.string(value)
+      return true
     }
-    return this.#property(key, value)
+    if (typeof value === 'number') return this.#number(value)
+    if (typeof value === 'object' && value !== null) {
+      if (depth === DEPTH_MAX) return false
+      return Array.isArray(value) ? this.#array(value, depth + 1) : this.#object(value, depth + 1)
+    }
+    if (typeof value !== 'boolean' && value !== null) return false
+    this.raw(value === null ? NULL : value ? TRUE : FALSE)
+    return true
   }
 
-  #object(value: Readonly<Record<string, unknown>>, depth: number): void {
-    let open = 0x7b
+  #object(object: object, depth: number): boolean {
+    if (Object.getPrototypeOf(object) !== Object.prototype || hasToJson(object)) return false
+    const value = object as Readonly<Record<string, unknown>> // By its prototype.
+    let before = OPEN_OBJECT
     for (const key in value) {
-      if (!hasOwn.call(value, key)) continue
-      const before = this.#end
-      this.#name(open, key)
-      if (this.#value(key, value[key], depth)) open = COMMA
-      else this.#end = before
+      if (!hasOwn.call(value, key)) return false
+      const part = value[key]
+      if (part === undefined) continue
+      this.#name(before, key)
+      if (!this.#value(part, depth)) return false
+      before = COMMA
     }
-    if (open !== COMMA) this.#byte(open)
-    this.#byte(0x7d)
+    if (before === OPEN_OBJECT) this.#byte(OPEN_OBJECT)
+    this.#byte(CLOSE_OBJECT)
+    return true
   }
 
-  #array(value: readonly unknown[], depth: number): void {
-    this.#byte(0x5b)
+  #array(value: readonly unknown[], depth: number): boolean {
+    if (hasToJson(value)) return false
+    this.#byte(OPEN_ARRAY)
     for (let at = 0; at < value.length; at++) {
       if (at > 0) this.#byte(COMMA)
-      if (!this.#value(String(at), value[at], depth)) this.raw(NULL)
+      if (!this.#value(value[at], depth)) return false
     }
-    this.#byte(0x5d)
+    this.#byte(CLOSE_ARRAY)
+    return true
   }
 
-  #number(value: number): void {
+  #number(value: number): boolean {
     if ((value | 0) !== value || value < 0) {
-      this.#stringified(Number.isFinite(value) ? String(value) : 'null')
-      return
+      if (!Number.isFinite(value)) return false
+      this.#stringified(String(value))
+      return true
     }
     const bytes = this.#with(DIGITS_MAX)
     let digits = 1
@@ -197,6 +195,7 @@ export class JsonWriter {
       bytes[--at] = ZERO + rest - tenth * 10
       rest = tenth
     }
+    return true
   }
 
   /** A string that is long, or has escapes, or characters of more than one byte. */
@@ -211,16 +210,6 @@ export class JsonWriter {
     bytes.write(value, this.#end + 1, 'latin1')
     bytes[this.#end + length + 1] = QUOTE
     this.#end += length + 2
-  }
-
-  /** What only `JSON.stringify` knows how to write. It is given a property of that name: `toJSON` is told it. */
-  #property(key: string, value: unknown): boolean {
-    // Not by a literal: that would make a prototype of what is called so.
-    const holder = Object.defineProperty({}, key, { value, enumerable: true })
-    const json = JSON.stringify(holder)
-    if (json === '{}') return false
-    this.#stringified(json.slice(JSON.stringify(key).length + 2, -1))
-    return true
   }
 
   #stringified(json: string): void {
@@ -246,12 +235,7 @@ export class JsonWriter {
   }
 }
 
-/** Whether `JSON.stringify` would look at its own properties, and nothing else. */
-function isPlainObject(value: object): value is Readonly<Record<string, unknown>> {
-  if (Object.getPrototypeOf(value) !== Object.prototype) return false
-  return typeof (value as { readonly toJSON?: unknown }).toJSON !== 'function' // Of any object it can be asked.
-}
-
-function isPlainArray(value: readonly unknown[]): boolean {
-  return typeof (value as { readonly toJSON?: unknown }).toJSON !== 'function' // Of any object it can be asked.
+/** Whether `JSON.stringify` would ask it for something else to write. */
+function hasToJson(value: object): boolean {
+  return (value as { readonly toJSON?: unknown }).toJSON !== undefined // Of any object it can be asked.
 }
