@@ -119,6 +119,7 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
   stats(): EventStoreStats {
     const { log, opened } = this.#parts
     const { index, ids } = opened
+    this.#appender.bringUpIndex()
     return {
       log: log.stats(),
       index: {

@@ -40,6 +40,13 @@ export class EventAppender {
   readonly #ids: IdWindow
   readonly #bounds: WaitingBounds
   readonly #inFlight = new InFlight()
+  /** Accepted events that the index lacks: it is brought up to them while the writer is at work, or when it is asked. */
+  #unindexed: CheckedEvent[] = []
+  #turnEnds: NodeJS.Immediate | undefined
+  readonly #endTurn = (): void => {
+    this.#turnEnds = undefined
+    this.bringUpIndex()
+  }
   readonly #line = new Set<WaitingAppend>()
   #lineBytes = 0
   #closed = false
@@ -70,6 +77,14 @@ export class EventAppender {
     return decided ?? this.#wait({ events, condition }, signal)
   }
 
+  /** Brings the index up to all accepted events. It has those that are durable by itself. */
+  bringUpIndex(): void {
+    const events = this.#unindexed
+    if (events.length === 0) return
+    this.#unindexed = []
+    for (const { type, tags } of events) this.#index.add(type, tags)
+  }
+
   /** Refuses new appends, and those that wait for room. */
   close(): void {
     this.#closed = true
@@ -85,6 +100,7 @@ export class EventAppender {
       const known = this.#known(events)
       if (known !== undefined) return known
       if (condition !== undefined) {
+        this.bringUpIndex()
         const match = this.#index.lastMatch(condition.query, condition.after)
         if (match !== undefined) return this.#whenDurable(match.position, () => Promise.reject(conditionError(match)))
       }
@@ -109,9 +125,11 @@ export class EventAppender {
     for (let at = 0; at < events.length; at++) {
       const event = events[at]
       if (event === undefined) break // There are as many as the length says.
-      this.#index.add(event.type, event.tags)
+      this.#unindexed.push(event)
       if (event.id !== undefined) this.#ids.add(event.id, first + at)
     }
+    // Behind the log's own end of the turn, which was asked for before.
+    this.#turnEnds ??= setImmediate(this.#endTurn)
     this.#inFlight.add(first + events.length - 1, appended)
     return appended
   }
@@ -195,11 +213,13 @@ export class EventAppender {
   }
 
   #settle(position: number): void {
+    this.bringUpIndex()
     this.#inFlight.settle(position)
     this.#ids.settle(position)
   }
 
   #rollBack(position: number): void {
+    this.bringUpIndex()
     this.#index.rollBack(position)
     this.#ids.rollBack(position)
     this.#inFlight.rollBack(position)
