@@ -80,9 +80,11 @@ export class EventAppender {
   /** Brings the index up to all accepted events. It has those that are durable by itself. */
   bringUpIndex(): void {
     const events = this.#unindexed
-    if (events.length === 0) return
+    const [first] = events
+    if (first === undefined) return
     this.#unindexed = []
-    for (const { type, tags } of events) this.#index.add(type, tags)
+    if (events.length === 1) this.#index.add(first.type, first.tags)
+    else this.#index.addAll(events)
   }
 
   /** Refuses new appends, and those that wait for room. */
