@@ -22,8 +22,10 @@ interface Append {
 
 interface WaitingAppend extends Append {
   readonly bytes: number
+  readonly signal: AbortSignal | undefined
   readonly settle: (outcome: Promise<AppendedRange>) => void
-  readonly stopListening: () => void
+  /** Listens to the signal. */
+  readonly giveUp: () => void
 }
 
 /**
@@ -90,7 +92,7 @@ export class EventAppender {
   /** Refuses new appends, and those that wait for room. */
   close(): void {
     this.#closed = true
-    this.#rejectLine(closedError)
+    this.#rejectLine(() => closedError({ outcome: 'not-written' }))
   }
 
   /** The outcome of an append; `undefined` where it is let through, and the log has no room for it. */
@@ -168,19 +170,13 @@ export class EventAppender {
     // Copies: the memory that the records lie in is used again.
     const events = given.map((event) => ({ ...event, record: new Uint8Array(event.record) }))
     if (signal?.aborted === true) return Promise.reject(signal.reason) // By what the caller's data called when it was encoded.
-    return new Promise((resolve) => {
-      const aborted = (): void => {
-        this.#leave(waiting)
-        resolve(Promise.reject(signal?.reason))
+    return new Promise((settle) => {
+      const giveUp = (): void => {
+        this.#giveUp(waiting)
+        this.#admit() // There may be room for those behind it.
       }
-      const waiting: WaitingAppend = {
-        events,
-        condition,
-        bytes,
-        settle: resolve,
-        stopListening: () => signal?.removeEventListener('abort', aborted),
-      }
-      signal?.addEventListener('abort', aborted, { once: true })
+      const waiting: WaitingAppend = { events, condition, bytes, signal, settle, giveUp }
+      signal?.addEventListener('abort', giveUp, { once: true })
       this.#line.add(waiting)
       this.#lineBytes += bytes
     })
@@ -189,6 +185,10 @@ export class EventAppender {
   /** Decides those that wait, in order, as far as there is room. */
   #admit(): void {
     for (const waiting of this.#line) {
+      if (waiting.signal?.aborted === true) {
+        this.#giveUp(waiting) // Its listener comes next: it shares the signal with one that has just given up.
+        continue
+      }
       let outcome: Promise<AppendedRange> | undefined
       try {
         outcome = this.#decide(waiting.events, waiting.condition)
@@ -204,7 +204,12 @@ export class EventAppender {
   #leave(waiting: WaitingAppend): void {
     this.#line.delete(waiting)
     this.#lineBytes -= waiting.bytes
-    waiting.stopListening()
+    waiting.signal?.removeEventListener('abort', waiting.giveUp)
+  }
+
+  #giveUp(waiting: WaitingAppend): void {
+    this.#leave(waiting)
+    waiting.settle(Promise.reject(waiting.signal?.reason))
   }
 
   #rejectLine(error: () => SluiceError): void {
@@ -243,8 +248,9 @@ function sameRange(range: AppendedRange): AppendedRange {
   return range
 }
 
-function closedError(): SluiceError {
-  return new SluiceError('SLUICE_CLOSED', 'the event store is closed')
+/** An append that waited until then has an outcome. */
+function closedError(outcome: { readonly outcome?: 'not-written' } = {}): SluiceError {
+  return new SluiceError('SLUICE_CLOSED', 'the event store is closed', outcome)
 }
 
 function conditionError({ position, itemIndex }: Match): SluiceError {
