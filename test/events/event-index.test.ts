@@ -308,6 +308,27 @@ test('the id window remembers the last ids of durable events, exactly, and those
   t.is(none.count, 0)
 })
 
+test('the id window takes back what is not durable, also after it has forgotten thousands', (t) => {
+  const ids = new IdWindow(3)
+  for (let position = 1; position <= 5000; position++) {
+    ids.add(`id${position}`, position)
+    ids.settle(position)
+  }
+  ids.add('id5001', 5001)
+  ids.add('id5002', 5002)
+  ids.rollBack(5001)
+  t.is(ids.positionOf('id5002'), undefined)
+  ids.settle(5001)
+  t.deepEqual(
+    [...ids.entries()],
+    [
+      ['id4999', 4999],
+      ['id5000', 5000],
+      ['id5001', 5001],
+    ],
+  )
+})
+
 test('what is in flight is found by position until it is durable or taken back', async (t) => {
   const inFlight = new InFlight()
   const promises = Array.from({ length: 3000 }, (_, at) => Promise.resolve(at))
