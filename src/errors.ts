@@ -58,7 +58,10 @@ export type CommitOutcome = 'not-written' | 'indeterminate'
 export interface SluiceErrorDetails {
   /** The system's error, where there was one; its `errno`, `syscall` and `path` are copied. */
   readonly cause?: unknown
-  /** For `SLUICE_COMMIT_FAILED` and `SLUICE_DISK_FULL`. */
+  /**
+   * For `SLUICE_COMMIT_FAILED`, `SLUICE_DISK_FULL` and `SLUICE_QUEUE_FULL`; for `SLUICE_CLOSED` and `SLUICE_FAILED` where the
+   * append waited for room when the log was closed, or failed.
+   */
   readonly outcome?: CommitOutcome
   /** The first LSN concerned. */
   readonly firstLsn?: number

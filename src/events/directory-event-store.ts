@@ -82,7 +82,11 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
   ): Promise<AppendedRange> {
     const signal = checkAppendOptions(options)
     const checkedCondition = condition === undefined ? undefined : checkCondition(condition)
-    return this.#appender.append(checkEvents(events), checkedCondition, signal)
+    // Asked before the events are encoded: no code of the caller's may come between that and the log, which copies them.
+    const isAborted = signal?.aborted === true
+    const checked = checkEvents(events)
+    if (isAborted && this.#closed === undefined) return Promise.reject(signal.reason)
+    return this.#appender.append(checked, checkedCondition, signal)
   }
 
   read<const Q extends Query<E['type']>>(
@@ -117,6 +121,7 @@ export class DirectoryEventStore<E extends EventShape = EventShape>
   stats(): EventStoreStats {
     const { log, opened } = this.#parts
     const { index, ids } = opened
+    this.#appender.bringUpIndex()
     return {
       log: log.stats(),
       index: {

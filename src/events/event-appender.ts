@@ -12,7 +12,6 @@ import type { CheckedCondition } from './query.js'
 export interface WaitingBounds {
   readonly onFull: 'wait' | 'reject'
   readonly maxWaiting: number
-  /** Bytes of records, or characters of those that are text. */
   readonly maxWaitingBytes: number
 }
 
@@ -23,8 +22,10 @@ interface Append {
 
 interface WaitingAppend extends Append {
   readonly bytes: number
+  readonly signal: AbortSignal | undefined
   readonly settle: (outcome: Promise<AppendedRange>) => void
-  readonly stopListening: () => void
+  /** Listens to the signal. */
+  readonly giveUp: () => void
 }
 
 /**
@@ -41,6 +42,13 @@ export class EventAppender {
   readonly #ids: IdWindow
   readonly #bounds: WaitingBounds
   readonly #inFlight = new InFlight()
+  /** Accepted events that the index lacks: it is brought up to them while the writer is at work, or when it is asked. */
+  #unindexed: CheckedEvent[] = []
+  #turnEnds: NodeJS.Immediate | undefined
+  readonly #endTurn = (): void => {
+    this.#turnEnds = undefined
+    this.bringUpIndex()
+  }
   readonly #line = new Set<WaitingAppend>()
   #lineBytes = 0
   #closed = false
@@ -72,15 +80,24 @@ export class EventAppender {
     signal: AbortSignal | undefined,
   ): Promise<AppendedRange> {
     if (this.#closed) return Promise.reject(closedError())
-    if (signal?.aborted === true) return Promise.reject(signal.reason)
     const decided = this.#line.size > 0 ? undefined : this.#decide(events, condition)
     return decided ?? this.#wait({ events, condition }, signal)
+  }
+
+  /** Brings the index up to all accepted events. It has those that are durable by itself. */
+  bringUpIndex(): void {
+    const events = this.#unindexed
+    const [first] = events
+    if (first === undefined) return
+    this.#unindexed = []
+    if (events.length === 1) this.#index.add(first.type, first.tags)
+    else this.#index.addAll(events)
   }
 
   /** Refuses new appends, and those that wait for room. */
   close(): void {
     this.#closed = true
-    this.#rejectLine(closedError)
+    this.#rejectLine(() => closedError({ outcome: 'not-written' }))
   }
 
   /** The outcome of an append; `undefined` where it is let through, and the log has no room for it. */
@@ -92,6 +109,7 @@ export class EventAppender {
       const known = this.#known(events)
       if (known !== undefined) return known
       if (condition !== undefined) {
+        this.bringUpIndex()
         const match = this.#index.lastMatch(condition.query, condition.after)
         if (match !== undefined) return this.#whenDurable(match.position, () => Promise.reject(conditionError(match)))
       }
@@ -117,9 +135,11 @@ export class EventAppender {
     for (let at = 0; at < events.length; at++) {
       const event = events[at]
       if (event === undefined) break // There are as many as the length says.
-      this.#index.add(event.type, event.tags)
+      this.#unindexed.push(event)
       if (event.id !== undefined) this.#ids.add(event.id, first + at)
     }
+    // Behind the log's own end of the turn, which was asked for before.
+    this.#turnEnds ??= setImmediate(this.#endTurn)
     this.#inFlight.add(first + events.length - 1, appended)
     return appended
   }
@@ -145,26 +165,24 @@ export class EventAppender {
     })
   }
 
-  #wait(append: Append, signal: AbortSignal | undefined): Promise<AppendedRange> {
+  #wait({ events: given, condition }: Append, signal: AbortSignal | undefined): Promise<AppendedRange> {
     const { onFull, maxWaiting, maxWaitingBytes } = this.#bounds
     let bytes = 0
-    for (const { record } of append.events) bytes += record.length
+    for (const { record } of given) bytes += record.length
     if (onFull === 'reject' || this.#line.size >= maxWaiting || this.#lineBytes + bytes > maxWaitingBytes) {
       const message = `no room: ${this.#line.size} appends with ${this.#lineBytes} bytes wait already`
       return Promise.reject(new SluiceError('SLUICE_QUEUE_FULL', message, { outcome: 'not-written' }))
     }
-    return new Promise((resolve) => {
-      const aborted = (): void => {
-        this.#leave(waiting)
-        resolve(Promise.reject(signal?.reason))
+    // Copies: the memory that the records lie in is used again.
+    const events = given.map((event) => ({ ...event, record: new Uint8Array(event.record) }))
+    if (signal?.aborted === true) return Promise.reject(signal.reason) // By what the caller's data called when it was encoded.
+    return new Promise((settle) => {
+      const giveUp = (): void => {
+        this.#giveUp(waiting)
+        this.#admit() // There may be room for those behind it.
       }
-      const waiting: WaitingAppend = {
-        ...append,
-        bytes,
-        settle: resolve,
-        stopListening: () => signal?.removeEventListener('abort', aborted),
-      }
-      signal?.addEventListener('abort', aborted, { once: true })
+      const waiting: WaitingAppend = { events, condition, bytes, signal, settle, giveUp }
+      signal?.addEventListener('abort', giveUp, { once: true })
       this.#line.add(waiting)
       this.#lineBytes += bytes
     })
@@ -173,6 +191,10 @@ export class EventAppender {
   /** Decides those that wait, in order, as far as there is room. */
   #admit(): void {
     for (const waiting of this.#line) {
+      if (waiting.signal?.aborted === true) {
+        this.#giveUp(waiting) // Its listener comes next: it shares the signal with one that has just given up.
+        continue
+      }
       let outcome: Promise<AppendedRange> | undefined
       try {
         outcome = this.#decide(waiting.events, waiting.condition)
@@ -188,7 +210,12 @@ export class EventAppender {
   #leave(waiting: WaitingAppend): void {
     this.#line.delete(waiting)
     this.#lineBytes -= waiting.bytes
-    waiting.stopListening()
+    waiting.signal?.removeEventListener('abort', waiting.giveUp)
+  }
+
+  #giveUp(waiting: WaitingAppend): void {
+    this.#leave(waiting)
+    waiting.settle(Promise.reject(waiting.signal?.reason))
   }
 
   #rejectLine(error: () => SluiceError): void {
@@ -199,11 +226,13 @@ export class EventAppender {
   }
 
   #settle(position: number): void {
+    this.bringUpIndex()
     this.#inFlight.settle(position)
     this.#ids.settle(position)
   }
 
   #rollBack(position: number): void {
+    this.bringUpIndex()
     this.#index.rollBack(position)
     this.#ids.rollBack(position)
     this.#inFlight.rollBack(position)
@@ -225,8 +254,9 @@ function sameRange(range: AppendedRange): AppendedRange {
   return range
 }
 
-function closedError(): SluiceError {
-  return new SluiceError('SLUICE_CLOSED', 'the event store is closed')
+/** An append that waited until then has an outcome. */
+function closedError(outcome: { readonly outcome?: 'not-written' } = {}): SluiceError {
+  return new SluiceError('SLUICE_CLOSED', 'the event store is closed', outcome)
 }
 
 function conditionError({ position, itemIndex }: Match): SluiceError {

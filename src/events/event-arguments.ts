@@ -1,14 +1,12 @@
-import { types } from 'node:util'
 import { shown } from '../errors.js'
 import type { EventAppendOptions, EventReadOptions, SubscribeOptions } from './contract.js'
-import { bytesRecord, type CheckedEvent } from './event-record.js'
-import { jsonText } from './json-data.js'
+import { borrowWriter, encodeEvent, giveBackWriter } from './event-encoder.js'
+import type { CheckedEvent } from './event-record.js'
+import type { JsonWriter } from './json-writer.js'
 import { checkTerm, checkTerms, isPlain, refuse, refuseUnknown } from './query.js'
 
 const EVENT_PROPERTIES = ['type', 'tags', 'data', 'metadata', 'id']
 const NO_TAGS: readonly string[] = []
-/** Longer strings are quoted faster by `JSON.stringify`. */
-const QUOTED_MAX = 64
 
 interface GivenEvent {
   readonly type?: unknown
@@ -18,12 +16,22 @@ interface GivenEvent {
   readonly id?: unknown
 }
 
-/** Checks the events of one append, and encodes them. Throws `SLUICE_INVALID_ARGUMENT`, naming what it refuses. */
+/**
+ * Checks the events of one append, and encodes them: their records hold until the next call. Throws
+ * `SLUICE_INVALID_ARGUMENT`, naming what it refuses.
+ */
 export function checkEvents(events: unknown): readonly CheckedEvent[] {
-  if (!Array.isArray(events)) return [checkEvent('event', events)]
-  const given: readonly unknown[] = events
-  if (given.length === 0) refuse('events must not be empty')
-  const checked = Array.from(given, (event, index) => checkEvent(`events[${index}]`, event))
+  const writer = borrowWriter()
+  try {
+    return Array.isArray(events) ? checkAll(events, writer) : [checkEvent('event', events, writer)]
+  } finally {
+    giveBackWriter(writer)
+  }
+}
+
+function checkAll(events: readonly unknown[], writer: JsonWriter): readonly CheckedEvent[] {
+  if (events.length === 0) refuse('events must not be empty')
+  const checked = Array.from(events, (event, index) => checkEvent(`events[${index}]`, event, writer))
   checkIds(checked)
   return checked
 }
@@ -54,54 +62,15 @@ export function checkSubscribeOptions(options: SubscribeOptions): void {
   checkSignal(options.signal)
 }
 
-function checkEvent(name: string, event: unknown): CheckedEvent {
+function checkEvent(name: string, event: unknown, writer: JsonWriter): CheckedEvent {
   if (!isPlain(event)) refuse(`${name} must be an object with a type, not ${shown(event)}`)
   refuseUnknown(name, event, EVENT_PROPERTIES)
   const given: GivenEvent = event
   const type = checkTerm(name, '.type', given.type)
   const tags = given.tags === undefined ? NO_TAGS : checkTerms(name, '.tags', given.tags)
   const id = given.id === undefined ? undefined : checkTerm(name, '.id', given.id)
-  return { type, tags, id, record: encode(name, type, tags, id, given) }
-}
-
-/**
- * The record. Its text is put together part by part: what `JSON.stringify` takes for an object with all of them costs more
- * than the rest of an append.
- */
-function encode(
-  name: string,
-  type: string,
-  tags: readonly string[],
-  id: string | undefined,
-  { data, metadata }: GivenEvent,
-): string | Uint8Array {
-  const bytes = types.isUint8Array(data) ? data : undefined
-  let text = `{"type":${quoted(type)}`
-  if (tags.length > 0) {
-    let list = ''
-    for (const tag of tags) list += list === '' ? quoted(tag) : `,${quoted(tag)}`
-    text += `,"tags":[${list}]`
-  }
-  if (bytes === undefined && data !== undefined) text += member(name, 'data', data)
-  if (metadata !== undefined) text += member(name, 'metadata', metadata)
-  text += id === undefined ? '}' : `,"id":${quoted(id)}}`
-  return bytes === undefined ? text : bytesRecord(text, bytes)
-}
-
-/** A property of the record's text; none where `toJSON` gives nothing. */
-function member(name: string, property: string, value: unknown): string {
-  const json = jsonText(name, property, value)
-  return json === undefined ? '' : `,"${property}":${json}`
-}
-
-/** A string in JSON. Most types and tags are plain text, which needs no call out of the compiled code. */
-function quoted(term: string): string {
-  if (term.length > QUOTED_MAX) return JSON.stringify(term)
-  for (let at = 0; at < term.length; at++) {
-    const unit = term.charCodeAt(at)
-    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return JSON.stringify(term)
-  }
-  return `"${term}"`
+  const { data, metadata } = given
+  return { type, tags, id, record: encodeEvent(writer, name, { type, tags, id, data, metadata }) }
 }
 
 function checkIds(events: readonly CheckedEvent[]): void {

@@ -22,6 +22,12 @@ export function tooMany(): SluiceError {
   return new SluiceError('SLUICE_INVALID_ARGUMENT', `an event store holds ${POSITION_MAX} events at the most`)
 }
 
+/** What the index is told of an event. */
+export interface IndexedEvent {
+  readonly type: string
+  readonly tags: readonly string[]
+}
+
 /** An item of a query in the index's own numbers; what can't match anything is left out of a plan. */
 export interface PlannedItem {
   /** Which item of the query this is. */
@@ -66,6 +72,8 @@ export class EventIndex {
   readonly #byType = new PostingLists()
   readonly #byTag = new PostingLists()
   readonly recent = new RecentTerms(1)
+  /** Of the tags that {@link addAll} adds; it grows with them. */
+  #hashes = new Uint32Array(256)
   readonly #gaps = new KnownGaps()
   /** All looks at lists of positions that searches have taken. */
   readonly work: Work = { steps: 0 }
@@ -98,6 +106,19 @@ export class EventIndex {
     const position = this.#next(this.#internType(type))
     for (const tag of tags) this.#addTag(this.tags.intern(tag), position)
     this.recent.endEvent()
+  }
+
+  /** As {@link add}, of several events, which takes less time for each. */
+  addAll(events: readonly IndexedEvent[]): void {
+    let hashes = 0
+    for (const { tags } of events) for (const tag of tags) this.#keepHash(hashes++, this.tags.hashOf(tag))
+    this.tags.fetchSlots(this.#hashes, hashes)
+    let next = 0
+    for (const { type, tags } of events) {
+      const position = this.#next(this.#internType(type))
+      for (const tag of tags) this.#addTag(this.tags.internHashed(tag, this.#hashes[next++] ?? 0), position)
+      this.recent.endEvent()
+    }
   }
 
   /** As {@link add}, of an event whose type and tags have these numbers: those from `from` to before `to`. */
@@ -174,6 +195,15 @@ export class EventIndex {
     this.#typeOf.push(type)
     this.#byType.push(type, position)
     return position
+  }
+
+  #keepHash(at: number, hash: number): void {
+    if (at === this.#hashes.length) {
+      const grown = new Uint32Array(2 * at)
+      grown.set(this.#hashes)
+      this.#hashes = grown
+    }
+    this.#hashes[at] = hash
   }
 
   #addTag(tag: number, position: number): void {

@@ -22,8 +22,8 @@ export interface CheckedEvent {
   readonly type: string
   readonly tags: readonly string[]
   readonly id: string | undefined
-  /** What the log will hold. */
-  readonly record: string | Uint8Array
+  /** What the log will hold. It lies in memory that the next append uses again. */
+  readonly record: Uint8Array
 }
 
 /** What the index needs of an event. */
@@ -33,8 +33,10 @@ export interface EventTerms {
   readonly id: string | undefined
 }
 
-const WITH_BYTES = 0x01
-const PREFIX_BYTES = 5
+/** The first byte of a record with data in bytes. */
+export const WITH_BYTES = 0x01
+/** Where the text begins there, behind its length. */
+export const JSON_AT = 5
 
 interface RecordText {
   readonly type?: unknown
@@ -42,17 +44,6 @@ interface RecordText {
   readonly data?: unknown
   readonly metadata?: unknown
   readonly id?: unknown
-}
-
-/** A record with data in bytes; `text` is the JSON of all the rest. */
-export function bytesRecord(text: string, data: Uint8Array): Uint8Array {
-  const textBytes = Buffer.byteLength(text)
-  const record = Buffer.allocUnsafe(PREFIX_BYTES + textBytes + data.byteLength)
-  record[0] = WITH_BYTES
-  record.writeUInt32LE(textBytes, 1)
-  record.write(text, PREFIX_BYTES)
-  record.set(data, PREFIX_BYTES + textBytes)
-  return record
 }
 
 /** The event of a record. Throws `SLUICE_CORRUPT` where the record is not one of an event store. */
@@ -90,9 +81,9 @@ function split(position: number, record: Buffer): { text: RecordText; data: unkn
     const text = parse(position, record.toString())
     return { text, data: text.data }
   }
-  const end = record.length < PREFIX_BYTES ? Number.NaN : PREFIX_BYTES + record.readUInt32LE(1)
+  const end = record.length < JSON_AT ? Number.NaN : JSON_AT + record.readUInt32LE(1)
   if (!(end <= record.length)) throw notAnEvent(position)
-  return { text: parse(position, record.toString('utf8', PREFIX_BYTES, end)), data: record.subarray(end) }
+  return { text: parse(position, record.toString('utf8', JSON_AT, end)), data: record.subarray(end) }
 }
 
 function parse(position: number, text: string): RecordText {

@@ -44,6 +44,19 @@ export class NumberList {
     this.#length = index + 1
   }
 
+  /** A list of the numbers from index `from` on, each of them less by `less`, which none is below. */
+  tail(from: number, less = 0): NumberList {
+    const tail = new NumberList()
+    for (let at = from; at < this.#length; ) {
+      const inPage = at & PAGE_MASK
+      const numbers = this.#pages[at >>> PAGE_SHIFT]?.subarray(inPage, inPage + this.#length - at)
+      if (numbers === undefined) break // There is a page for each number.
+      tail.#pushAll(numbers, less)
+      at += numbers.length
+    }
+    return tail
+  }
+
   /** Cuts the list down. Pages that are not needed any more are given up, but for one. */
   truncate(length: number): void {
     if (length > this.#length) throw new RangeError(`${length} is above ${this.#length}`)
@@ -65,6 +78,23 @@ export class NumberList {
       else high = middle
     }
     return low
+  }
+
+  /** Page by page, not one by one: lists are long, and an append may wait for this. */
+  #pushAll(numbers: Uint32Array, less: number): void {
+    for (let from = 0; from < numbers.length; ) {
+      const inPage = this.#length & PAGE_MASK
+      const number = this.#length >>> PAGE_SHIFT
+      let page = this.#pages[number]
+      while (page === undefined || page.length < Math.min(inPage + numbers.length - from, PAGE_NUMBERS)) {
+        page = this.#grow(number)
+      }
+      const room = page.subarray(inPage, inPage + numbers.length - from)
+      room.set(numbers.subarray(from, from + room.length))
+      if (less > 0) for (let at = 0; at < room.length; at++) room[at] = (room[at] ?? 0) - less
+      this.#length += room.length
+      from += room.length
+    }
   }
 
   #grow(page: number): Uint32Array {

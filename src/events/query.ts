@@ -1,6 +1,9 @@
 import { SluiceError, shown } from '../errors.js'
 import type { AppendCondition, Query } from './contract.js'
 
+const CONDITION_PROPERTIES = ['failIfEventsMatch', 'after']
+const ITEM_PROPERTIES = ['types', 'tags']
+
 /** A query, checked, with nothing left to guess: no items for all events. */
 export type CheckedQuery = 'all' | readonly CheckedItem[]
 
@@ -44,15 +47,16 @@ export function checkTerms(owner: string, part: string, value: unknown): readonl
 /** Checks a query, and copies it: later changes by the caller don't matter. Throws `SLUICE_INVALID_ARGUMENT`. */
 export function checkQuery(name: string, query: Query): CheckedQuery {
   if (query === 'all') return 'all'
-  const items: readonly unknown[] = Array.isArray(query) ? query : [query]
+  if (!Array.isArray(query)) return [checkItem(name, query)]
+  const items: readonly unknown[] = query
   if (items.length === 0) refuse(`${name} must be 'all', or have an item at least`)
-  return Array.from(items, (item, index) => checkItem(Array.isArray(query) ? `${name}[${index}]` : name, item))
+  return Array.from(items, (item, index) => checkItem(`${name}[${index}]`, item))
 }
 
 /** Checks an append condition, and copies it. Throws `SLUICE_INVALID_ARGUMENT`. */
 export function checkCondition(condition: AppendCondition): CheckedCondition {
   if (!isPlain(condition)) refuse(`condition must be an object, not ${shown(condition)}`)
-  refuseUnknown('condition', condition, ['failIfEventsMatch', 'after'])
+  refuseUnknown('condition', condition, CONDITION_PROPERTIES)
   const { failIfEventsMatch, after = 0 } = condition
   if (!Number.isSafeInteger(after) || after < 0) {
     refuse(`condition.after must be a whole number from 0 to 2^53-1, not ${shown(after)}`)
@@ -81,7 +85,7 @@ export function isPlain(value: unknown): value is object {
 
 function checkItem(name: string, item: unknown): CheckedItem {
   if (!isPlain(item)) refuse(`${name} must be an object with types, tags or both, not ${shown(item)}`)
-  refuseUnknown(name, item, ['types', 'tags'])
+  refuseUnknown(name, item, ITEM_PROPERTIES)
   const { types, tags }: { readonly types?: unknown; readonly tags?: unknown } = item
   const checked = {
     types: types === undefined ? [] : checkTerms(name, '.types', types),

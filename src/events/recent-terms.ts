@@ -87,12 +87,8 @@ export class RecentTerms {
     this.#firstPosition = position
     if (this.#deadEvents < SLACK_NUMBERS && this.#startOf(this.#deadEvents) < SLACK_NUMBERS) return
     const start = this.#startOf(this.#deadEvents)
-    const tags = new NumberList()
-    for (let at = start; at < this.#tags.length; at++) tags.push(this.#tags.at(at))
-    const ends = new NumberList()
-    for (let event = this.#deadEvents; event < this.#ends.length; event++) ends.push(this.#ends.at(event) - start)
-    this.#tags = tags
-    this.#ends = ends
+    this.#tags = this.#tags.tail(start)
+    this.#ends = this.#ends.tail(this.#deadEvents, start)
     this.#deadEvents = 0
   }
 

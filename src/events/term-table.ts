@@ -116,6 +116,36 @@ export class TermTable {
     this.#pageEnd = ((start % UNITS_PER_PAGE) << UNIT_SHIFT) + rounded(bytesOf(this.#lengths.at(size - 1)))
   }
 
+  /** The hash of a string, for {@link fetchSlots} and {@link internHashed}. */
+  hashOf(term: string): number {
+    return this.#hash(term)
+  }
+
+  /**
+   * Has the slots of the first `count` of these hashes brought in from memory, all at the same time: each lies somewhere
+   * else, and to wait for one after the other takes as long as half of all the rest. What it returns means nothing.
+   */
+  fetchSlots(hashes: Uint32Array, count: number): number {
+    let fetched = 0
+    for (let at = 0; at < count; at++) {
+      const hash = hashes[at] ?? 0
+      const shard = this.#shards[hash & SHARD_MASK]
+      if (shard !== undefined) fetched |= shard[firstAt(hash, shard.length - 1)] ?? 0
+    }
+    return fetched
+  }
+
+  /** As {@link intern}, of a string whose hash is known. */
+  internHashed(term: string, hash: number): number {
+    const found = this.#findHashed(term, hash)
+    if (found >= 0) return found
+    const number = this.size
+    this.#store(term)
+    this.#link(number, hash)
+    this.#lastTerm = undefined // What was not found can be found now.
+    return number
+  }
+
   /** The string of a number below `size`. */
   termOf(number: number): string {
     const { page, at, bytes, wide } = this.#placeOf(number)
@@ -145,7 +175,7 @@ export class TermTable {
     for (let number = from; number < to; number++) {
       packed.writeUInt32LE(this.#lengths.at(number), 4 + 4 * (number - from))
       const place = this.#placeOf(number)
-      at += place.page.copy(packed, at, place.at, place.at + place.bytes)
+      at += copied(place.page, place.at, place.bytes, packed, at)
     }
     return packed
   }
@@ -245,11 +275,29 @@ export class TermTable {
   }
 
   #store(term: string): void {
+    if (this.#isWrittenAhead(term)) {
+      this.#room(term.length)
+      this.#lengths.push(term.length)
+      return
+    }
     const wide = isWide(term)
     const { page, start } = this.#room(wide ? term.length * 2 : term.length)
-    if (wide || term.length > WRITTEN_HERE_MAX) page.write(term, start, wide ? 'utf16le' : 'latin1')
-    else for (let at = 0; at < term.length; at++) page[start + at] = term.charCodeAt(at)
+    page.write(term, start, wide ? 'utf16le' : 'latin1')
     this.#lengths.push(wide ? (term.length | WIDE) >>> 0 : term.length)
+  }
+
+  /** Writes a short key where the next one will lie; `false` where it is not short, has no room there, or takes two bytes a unit. */
+  #isWrittenAhead(term: string): boolean {
+    const length = term.length
+    const end = this.#pageEnd
+    const page = this.#pages[this.#pages.length - 1]
+    if (length > WRITTEN_HERE_MAX || page === undefined || end + length > PAGE_BYTES) return false
+    for (let at = 0; at < length; at++) {
+      const unit = term.charCodeAt(at)
+      if (unit > 0xff) return false
+      page[end + at] = unit
+    }
+    return true
   }
 
   /** Room for a key, whose place is noted. */
@@ -341,6 +389,13 @@ function finished(mixed: number): number {
 /** The bytes of a key by its noted length. */
 function bytesOf(length: number): number {
   return length >= WIDE ? (length - WIDE) * 2 : length
+}
+
+/** Copies a key, and returns how many bytes it has. */
+function copied(page: Buffer, from: number, bytes: number, target: Buffer, to: number): number {
+  if (bytes > WRITTEN_HERE_MAX) return page.copy(target, to, from, from + bytes)
+  for (let at = 0; at < bytes; at++) target[to + at] = page[from + at] ?? 0
+  return bytes
 }
 
 function isWide(term: string): boolean {

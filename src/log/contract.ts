@@ -110,8 +110,8 @@ export interface Log extends EventEmitter<LogEvents> {
    * Throws `SLUICE_INVALID_ARGUMENT` (data of a wrong type, a string with lone surrogates, an unknown option) and
    * `SLUICE_RECORD_TOO_LARGE`.
    *
-   * Rejects with `SLUICE_CLOSED`; `SLUICE_FAILED` (the log is latched); `SLUICE_QUEUE_FULL` (no room, and it may not
-   * wait); `SLUICE_DISK_FULL` (`outcome: 'not-written'`); `SLUICE_COMMIT_FAILED` (`outcome: 'indeterminate'`: on its way
+   * Rejects with `SLUICE_CLOSED`; `SLUICE_FAILED` (the log is latched), both with `outcome: 'not-written'` where it waited for
+   * room until then; `SLUICE_QUEUE_FULL` (no room, and it may not wait: `outcome: 'not-written'`); `SLUICE_DISK_FULL` (`outcome: 'not-written'`); `SLUICE_COMMIT_FAILED` (`outcome: 'indeterminate'`: on its way
    * to the disk when a write or sync failed; `'not-written'`: queued behind); the signal's reason, while it waits for room.
    */
   append(data: Uint8Array | string, options?: AppendOptions): Promise<number>

@@ -191,8 +191,8 @@ export class Coordinator {
   /** Makes what was accepted durable, and stops what is behind the committer, whatever happens. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#line.rejectAll(closedError())
-    this.#readies.rejectAbove(-1, closedError)
+    this.#line.rejectAll(closedError({ outcome: 'not-written' }))
+    this.#readies.rejectAbove(-1, () => closedError())
     if (this.#failure === undefined) {
       await new Promise<void>((resolve, reject) => {
         this.#closing = { resolve, reject }
@@ -331,7 +331,7 @@ export class Coordinator {
         break
       case 'closed':
         // One that was asked for while another was under way: the writer may have finished before it heard of it.
-        this.#trims.rejectAbove(0, closedError)
+        this.#trims.rejectAbove(0, () => closedError())
         this.#closing?.resolve()
     }
   }

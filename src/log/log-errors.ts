@@ -5,9 +5,9 @@ import { SluiceError } from '../errors.js'
  * call was made.
  */
 
-/** The log is closing or closed. */
-export function closedError(): SluiceError {
-  return new SluiceError('SLUICE_CLOSED', 'the log is closed')
+/** The log is closing or closed. An append that waited until then has an outcome. */
+export function closedError(outcome: { readonly outcome?: 'not-written' } = {}): SluiceError {
+  return new SluiceError('SLUICE_CLOSED', 'the log is closed', outcome)
 }
 
 /** The log has latched itself: `failure` is the error that it told then. An append that waited until then has an outcome. */

@@ -39,6 +39,24 @@ test('a number list holds what an array holds, over page borders, and finds its 
   t.true(list.bytes >= 16_385 * 4)
 })
 
+test('the tail of a number list holds the same numbers, less by as much as was asked, and grows like any other', (t) => {
+  for (const length of [0, 1, 15, 16, 17, 16_383, 16_384, 16_385, 70_000]) {
+    const list = new NumberList()
+    for (let value = 0; value < length; value++) list.push(value + 500)
+    for (const from of [0, 1, 16, 16_000, 16_384, 33_000, length].filter((each) => each <= length)) {
+      const tail = list.tail(from, 500)
+      tail.push(7)
+      const numbers = Array.from({ length: tail.length }, (_, at) => tail.at(at))
+      t.deepEqual(
+        numbers,
+        [...Array.from({ length: length - from }, (_, at) => from + at), 7],
+        `${length} from ${from}`,
+      )
+    }
+    t.is(list.length, length)
+  }
+})
+
 /** Strings of one byte a character and of two, long ones, and such as differ in little. */
 const terms = fc.oneof(
   fc.string({ minLength: 1, maxLength: 12 }),
@@ -357,10 +375,9 @@ test('the index finds what looking at every event finds, also after some were ta
             events = events.slice(0, Math.max(0, events.length - step))
             index.rollBack(events.length)
           } else {
-            for (const event of step) {
-              events.push(event)
-              index.add(event.type, event.tags)
-            }
+            events.push(...step)
+            if (step.length % 2 === 0) index.addAll(step)
+            else for (const event of step) index.add(event.type, event.tags)
           }
         }
         t.is(index.head, events.length)
@@ -418,6 +435,20 @@ test('the id window remembers the last ids of durable events, exactly, and those
   t.is(none.positionOf('x'), 1)
   none.settle(1)
   t.is(none.count, 0)
+})
+
+test('the id window takes back what is not durable, also after it has forgotten thousands', (t) => {
+  const ids = new IdWindow(3)
+  for (let position = 1; position <= 5000; position++) {
+    ids.add(`id${position}`, position)
+    ids.settle(position)
+  }
+  ids.add('id5001', 5001)
+  ids.add('id5002', 5002)
+  ids.rollBack(5001)
+  t.is(ids.positionOf('id5002'), undefined)
+  ids.settle(5001)
+  t.deepEqual(ids.between(1, 6000), { ids: ['id4999', 'id5000', 'id5001'], positions: [4999, 5000, 5001] })
 })
 
 test('what is in flight is found by position until it is durable or taken back', async (t) => {

@@ -117,7 +117,11 @@ test('an append for whose tags there is no room is refused before the log has it
   const bounds = { onFull: 'wait', maxWaiting: 10, maxWaitingBytes: 1e6 } as const
   const appender = new EventAppender(log, index, new IdWindow(10), bounds)
   const append = (tag: string) =>
-    appender.append([{ type: 'T', tags: [tag], id: undefined, record: '{"type":"T"}' }], undefined, undefined)
+    appender.append(
+      [{ type: 'T', tags: [tag], id: undefined, record: Buffer.from('{"type":"T"}') }],
+      undefined,
+      undefined,
+    )
   for (let n = 1; n <= 3; n++) t.deepEqual(await append(`${n}`.padEnd(200_000, 'x')), { first: n, last: n })
   throws(t, () => append('one more'), { code: 'SLUICE_INVALID_ARGUMENT', mentions: 'types or tags' })
   t.is(log.nextLsn, 4)

@@ -124,7 +124,7 @@ test('ready() resolves at once where there is room, waits where others do, and c
   const ready = watch(log.ready())
   await quiet()
   t.is(ready.settled, undefined)
-  const ended = rejects(t, waiting, { code: 'SLUICE_CLOSED' })
+  const ended = rejects(t, waiting, { code: 'SLUICE_CLOSED', outcome: 'not-written' })
   const closed = log.close()
   await ended
   await quiet()
