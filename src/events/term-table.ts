@@ -1,12 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { SluiceError } from '../errors.js'
+import { firstSlot, HashSlots } from './hash-slots.js'
 import { NumberList } from './number-list.js'
-
-/** Each shard is a table of its own: what has to be made anew when one grows is small, and no append waits for long. */
-const SHARDS = 256
-const SHARD_MASK = SHARDS - 1
-const SHARD_SHIFT = 8
-const SLOTS_MIN = 8
 
 /** Bytes of a page of keys. A longer key gets a page of its own. */
 const PAGE_BYTES = 256 * 1024
@@ -18,9 +13,6 @@ const PAGES_MAX = 2 ** 32 / UNITS_PER_PAGE
 const TERMS_MAX = 2 ** 30
 /** Full is what has only a quarter left: more than one append can bring. */
 const FULL_SHARE = 3 / 4
-
-/** More strings than that are not believed in before they are there. */
-const RESERVED_MAX = 2 ** 22
 
 /** A shorter key is written here: that takes less than to call for it. */
 const WRITTEN_HERE_MAX = 48
@@ -36,9 +28,7 @@ const WIDE = 0x8000_0000
  */
 export class TermTable {
   readonly #seed: number
-  /** Slots of two numbers: one more than that of a string, 0 for none; and its hash, so that others are passed over quickly. */
-  readonly #shards: Uint32Array[] = Array.from({ length: SHARDS }, () => new Uint32Array(2 * SLOTS_MIN))
-  readonly #shardSizes = new Uint32Array(SHARDS)
+  readonly #slots = new HashSlots()
   readonly #lengths = new NumberList()
   readonly #starts = new NumberList()
   readonly #pages: Buffer[] = []
@@ -68,8 +58,7 @@ export class TermTable {
 
   /** Bytes that are held, used or not. */
   get bytes(): number {
-    let bytes = this.#lengths.bytes + this.#starts.bytes
-    for (const shard of this.#shards) bytes += shard.byteLength
+    let bytes = this.#lengths.bytes + this.#starts.bytes + this.#slots.bytes
     for (const page of this.#pages) bytes += page.length
     return bytes
   }
@@ -91,7 +80,7 @@ export class TermTable {
     if (found >= 0) return found
     const number = this.size
     this.#store(term)
-    this.#link(number, this.#lastHash)
+    this.#slots.add(number, this.#lastHash)
     this.#lastNumber = number
     return number
   }
@@ -102,7 +91,7 @@ export class TermTable {
     this.#lastTerm = undefined
     for (let number = this.size - 1; number >= size; number--) {
       const { page, at, bytes, wide } = this.#placeOf(number)
-      this.#unlink(number, this.#hashBytes(page, at, at + bytes, wide))
+      this.#slots.remove(number, this.#hashBytes(page, at, at + bytes, wide))
       this.#lengths.truncate(number)
     }
     this.#starts.truncate(size)
@@ -121,18 +110,9 @@ export class TermTable {
     return this.#hash(term)
   }
 
-  /**
-   * Has the slots of the first `count` of these hashes brought in from memory, all at the same time: each lies somewhere
-   * else, and to wait for one after the other takes as long as half of all the rest. What it returns means nothing.
-   */
+  /** See {@link HashSlots.fetch}. */
   fetchSlots(hashes: Uint32Array, count: number): number {
-    let fetched = 0
-    for (let at = 0; at < count; at++) {
-      const hash = hashes[at] ?? 0
-      const shard = this.#shards[hash & SHARD_MASK]
-      if (shard !== undefined) fetched |= shard[firstAt(hash, shard.length - 1)] ?? 0
-    }
-    return fetched
+    return this.#slots.fetch(hashes, count)
   }
 
   /** As {@link intern}, of a string whose hash is known. */
@@ -141,7 +121,7 @@ export class TermTable {
     if (found >= 0) return found
     const number = this.size
     this.#store(term)
-    this.#link(number, hash)
+    this.#slots.add(number, hash)
     this.#lastTerm = undefined // What was not found can be found now.
     return number
   }
@@ -182,12 +162,7 @@ export class TermTable {
 
   /** Makes room for so many strings at one go, where that is more than there are: of what does not have any yet. */
   reserve(size: number): void {
-    if (this.size > 0) return
-    // Three eighths of a shard are taken at the most; an eighth more, because they are not spread evenly.
-    const wanted = (Math.min(size, RESERVED_MAX) / SHARDS) * (8 / 3) * (9 / 8)
-    let slots = 2 * SLOTS_MIN
-    while (slots < wanted) slots *= 2
-    for (let at = 0; at < SHARDS; at++) this.#shards[at] = new Uint32Array(slots)
+    if (this.size === 0) this.#slots.reserve(size)
   }
 
   /** Takes up strings of {@link pack} that it does not have yet; `false` where they are not of that form. */
@@ -208,7 +183,7 @@ export class TermTable {
       else for (let from = at, to = start; from < end; from++, to++) page[to] = packed[from] ?? 0
       const hash = this.#hashBytes(packed, at, end, length >= WIDE)
       this.#lengths.push(length)
-      this.#link(number, hash)
+      this.#slots.add(number, hash)
       at = end
     }
     return at === packed.length
@@ -236,10 +211,9 @@ export class TermTable {
   }
 
   #findHashed(term: string, hash: number): number {
-    const shard = this.#shards[hash & SHARD_MASK]
-    if (shard === undefined) return -1 // There are as many as the mask allows.
+    const shard = this.#slots.shardOf(hash)
     const mask = shard.length - 1
-    for (let at = firstAt(hash, mask); ; at = (at + 2) & mask) {
+    for (let at = firstSlot(hash, mask); ; at = (at + 2) & mask) {
       const number = (shard[at] ?? 0) - 1
       if (number < 0) return -1
       if (shard[at + 1] === hash && this.#is(number, term)) return number
@@ -314,45 +288,6 @@ export class TermTable {
     this.#pageEnd += rounded(bytes)
     return { page, start }
   }
-
-  #unlink(number: number, hash: number): void {
-    const index = hash & SHARD_MASK
-    const shard = this.#shards[index]
-    if (shard === undefined) return // There are as many as the mask allows.
-    this.#shardSizes[index] = (this.#shardSizes[index] ?? 0) - 1
-    const mask = shard.length - 1
-    let hole = firstAt(hash, mask)
-    while (shard[hole] !== number + 1) hole = (hole + 2) & mask
-    // Those behind it move up, as far as they may: a search ends at a hole.
-    for (let at = (hole + 2) & mask; shard[at] !== 0; at = (at + 2) & mask) {
-      const wanted = firstAt(shard[at + 1] ?? 0, mask)
-      if (((at - wanted) & mask) < ((at - hole) & mask)) continue
-      shard[hole] = shard[at] ?? 0
-      shard[hole + 1] = shard[at + 1] ?? 0
-      hole = at
-    }
-    shard[hole] = 0
-    shard[hole + 1] = 0
-  }
-
-  #link(number: number, hash: number): void {
-    const index = hash & SHARD_MASK
-    const size = (this.#shardSizes[index] ?? 0) + 1
-    this.#shardSizes[index] = size
-    const shard = this.#shards[index]
-    if (shard === undefined) return // There are as many as the mask allows.
-    if (size * 8 <= shard.length * 3) {
-      put(shard, number, hash)
-      return
-    }
-    const grown = new Uint32Array(shard.length * 2)
-    for (let at = 0; at < shard.length; at += 2) {
-      const entry = shard[at] ?? 0
-      if (entry > 0) put(grown, entry - 1, shard[at + 1] ?? 0)
-    }
-    put(grown, number, hash)
-    this.#shards[index] = grown
-  }
 }
 
 /** What an append is told for whose types or tags there is no room. */
@@ -364,19 +299,6 @@ export function tooManyTerms(): SluiceError {
 /** To a multiple of four. */
 function rounded(bytes: number): number {
   return (bytes + 3) & ~3
-}
-
-function put(shard: Uint32Array, number: number, hash: number): void {
-  const mask = shard.length - 1
-  let at = firstAt(hash, mask)
-  while (shard[at] !== 0) at = (at + 2) & mask
-  shard[at] = number + 1
-  shard[at + 1] = hash
-}
-
-/** Where the search for a hash begins, in a shard of `mask` + 1 numbers. */
-function firstAt(hash: number, mask: number): number {
-  return ((hash >>> SHARD_SHIFT) << 1) & mask
 }
 
 /** Spreads what was mixed in over all bits. */
