@@ -24,5 +24,10 @@ export function player(number: number, turn = 0): Player {
 
 /** The record that a store writes to its log for this. */
 export function setRecord(key: string, value: Player): Buffer {
-  return Buffer.from(JSON.stringify(['set', 1, key, value]))
+  return Buffer.from(setText(key, value))
+}
+
+/** The same as the text that it is. */
+export function setText(key: string, value: Player): string {
+  return JSON.stringify(['set', 1, key, value])
 }

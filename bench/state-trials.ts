@@ -4,7 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openLog } from '../src/index.js'
 import { openStateStore, type StateStore } from '../src/state/index.js'
-import { type Player, player, playerKey, setRecord } from './benched-state.js'
+import { type Player, player, playerKey, setRecord, setText } from './benched-state.js'
 import { rateOf } from './event-windows.js'
 import { spreadOf } from './statistics.js'
 import type { CheckpointTurn, SetCycle, TrialResults, TrialSpec } from './trial-spec.js'
@@ -24,22 +24,28 @@ const NS_PER_MS = 1e6
 const VALUES_FILE = 'values.jsonl'
 export const STORE_FOLDER = 'store'
 
-/** Sets keys of a store, and appends the same records, which are bytes already, to a bare log: in turns, in windows. */
+const SET_WAYS = ['bare', 'text', 'set'] as const
+
+/** Sets keys of a store, and appends the same records to bare logs, as bytes that are ready and as texts made on the spot: in turns, in windows. */
 export async function setState(spec: TrialSpec & { kind: 'set-state' }): Promise<TrialResults['set-state']> {
   const keys = Array.from({ length: SET_KEYS }, (_, number) => playerKey(number))
   const values = keys.map((_, number) => player(number))
   const records = keys.map((key, number) => setRecord(key, player(number)))
-  const log = await openLog(join(spec.directory, 'bare'), { segmentBytes: SEGMENT_BYTES })
+  const bare = await openLog(join(spec.directory, 'bare'), { segmentBytes: SEGMENT_BYTES })
+  const log = await openLog(join(spec.directory, 'text'), { segmentBytes: SEGMENT_BYTES })
   const store = await openStateStore<Player>(join(spec.directory, STORE_FOLDER), { compaction: false })
   let appended = 0
+  let written = 0
   let set = 0
   const ways = {
-    bare: () => log.append(taken(records, appended++)),
+    bare: () => bare.append(taken(records, appended++)),
+    text: () => log.append(setText(taken(keys, written), taken(values, written++))),
     set: () => store.set(taken(keys, set), taken(values, set++)),
   }
   const cycle = async (turn: number): Promise<SetCycle> => {
-    const rates = { bare: 0, set: 0 }
-    for (const way of turn % 2 === 0 ? (['bare', 'set'] as const) : (['set', 'bare'] as const)) {
+    const rates = { bare: 0, text: 0, set: 0 }
+    for (let at = 0; at < SET_WAYS.length; at += 1) {
+      const way = SET_WAYS[(at + turn) % SET_WAYS.length] ?? 'bare'
       rates[way] = await rateOf(ways[way], spec.producers, WINDOW_MS)
     }
     return rates
@@ -48,8 +54,7 @@ export async function setState(spec: TrialSpec & { kind: 'set-state' }): Promise
   for (let turn = 0; performance.now() < warmUntil; turn += 1) await cycle(turn)
   const cycles: SetCycle[] = []
   while (cycles.length < spec.cycles) cycles.push(await cycle(cycles.length))
-  await log.close()
-  await store.close()
+  await Promise.all([bare.close(), log.close(), store.close()])
   return { cycles, recordBytes: spreadOf(records.map(({ length }) => length)).median }
 }
 

@@ -129,6 +129,8 @@ export interface EventCycle {
 export interface SetCycle {
   /** Of a log, with the same bytes. */
   readonly bare: number
+  /** Of a log that is given the same records as texts, made on the spot. */
+  readonly text: number
   readonly set: number
 }
 

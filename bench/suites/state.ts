@@ -16,17 +16,20 @@ const SET_CYCLES = 15
 const CHECKPOINTS = 3
 const MILLION = 1_000_000
 
-/** One trial: a bare log and a store; medians of its cycles. */
+/** One trial: two bare logs and a store; medians of its cycles. */
 interface SetTrial {
   readonly kind: 'set'
   readonly round: number
   readonly producers: number
   readonly recordBytes: number
-  /** A second. */
+  /** A second: of a log that is given bytes. */
   readonly bare: number
+  /** Of one that is given texts, which are made on the spot. */
+  readonly text: number
   readonly set: number
   /** Of one cycle each. */
   readonly setToBare: number
+  readonly setToText: number
 }
 
 /** One opening and one parsing of the same values, each in a process of its own. */
@@ -81,8 +84,10 @@ async function measureSets(bench: Bench, round: number, producers: number): Prom
     producers,
     recordBytes,
     bare: spreadOf(cycles.map(({ bare }) => bare)).median,
+    text: spreadOf(cycles.map(({ text }) => text)).median,
     set: spreadOf(cycles.map(({ set }) => set)).median,
     setToBare: spreadOf(cycles.map(({ bare, set }) => set / bare)).median,
+    setToText: spreadOf(cycles.map(({ text, set }) => set / text)).median,
   }
 }
 
@@ -143,21 +148,30 @@ function spreadShown({ median, min, max }: Spread): string[] {
 
 function setTable(trials: readonly StateTrial[]): Table {
   const sets = of(trials, 'set')
-  const rows = PRODUCERS.map((producers) => {
+  const rows = PRODUCERS.flatMap((producers) => {
     const own = sets.filter((trial) => trial.producers === producers)
+    const set = shown(spreadOf(own.map(({ set }) => set)).median)
     return [
-      `${counted(producers)} producers`,
-      shown(spreadOf(own.map(({ bare }) => bare)).median),
-      shown(spreadOf(own.map(({ set }) => set)).median),
-      ...spreadShown(spreadOf(own.map(({ setToBare }) => setToBare))),
+      [
+        `${counted(producers)} producers: set ÷ log given bytes that are ready`,
+        shown(spreadOf(own.map(({ bare }) => bare)).median),
+        set,
+        ...spreadShown(spreadOf(own.map(({ setToBare }) => setToBare))),
+      ],
+      [
+        `${counted(producers)} producers: set ÷ log given the record's text`,
+        shown(spreadOf(own.map(({ text }) => text)).median),
+        set,
+        ...spreadShown(spreadOf(own.map(({ setToText }) => setToText))),
+      ],
     ]
   })
   return {
-    title: 'Setting keys, beside a bare log that appends the same records',
-    head: ['', 'bare log, records/s', 'set, keys/s', 'set ÷ bare', 'from', 'to'],
+    title: 'Setting keys, beside bare logs that append the same records',
+    head: ['', 'log, records/s', 'set, keys/s', 'set ÷ log', 'from', 'to'],
     rows,
     notes: [
-      `Windows of 100 ms in turns, within one process; medians of ${SET_CYCLES} cycles of them in each round. Records of about ${shown(sets[0]?.recordBytes)} B: for the bare log bytes that are there already; the store is given a key and an object with five fields, one of them an array, to be written as JSON. 100,000 keys, set one after the other; segments of 16 MiB in both; no checkpoint meanwhile.`,
+      `Windows of 100 ms in turns, within one process; medians of ${SET_CYCLES} cycles of them in each round. Records of about ${shown(sets[0]?.recordBytes)} B. The store is given a key and an object with five fields, one of them an array, to be written as JSON. One log is given bytes that are there already, which is what the wanted figure is of; the other one a text that JSON.stringify makes of the same key and object on the spot, as whoever keeps a state in a bare log has to. 100,000 keys, set one after the other; segments of 16 MiB in all; no checkpoint meanwhile.`,
       preparationNote(['sluice']),
     ],
   }

@@ -9,14 +9,18 @@ export class Entry<V> {
   readonly lsn: number
   /** Characters of the record that it came with: for the schedule of checkpoints. */
   readonly recordLength: number
+  /** The value as JSON, or a record that has it from `#at` on, up to its last character. */
   #text: string | undefined
+  readonly #at: number
   #value: V | undefined
 
-  constructor(slot: Slot<V>, lsn: number, content: EntryContent<V> | undefined, recordLength: number) {
+  /** @param at 0, or where in `content`, which is the record of a set, the value begins */
+  constructor(slot: Slot<V>, lsn: number, content: EntryContent<V> | undefined, recordLength: number, at = 0) {
     this.slot = slot
     this.lsn = lsn
     this.recordLength = recordLength
     this.#text = typeof content === 'string' ? content : undefined
+    this.#at = at
     this.#value = typeof content === 'string' ? undefined : content?.value
   }
 
@@ -27,7 +31,7 @@ export class Entry<V> {
 
   get value(): Readonly<V> {
     if (this.#text !== undefined) {
-      this.#value = JSON.parse(this.#text) as V // What was stored of a V, and came back.
+      this.#value = JSON.parse(this.text) as V // What was stored of a V, and came back.
       this.#text = undefined
     }
     return frozen(this.#value) as V // Not undefined: whoever asks has looked that it isn't deleted.
@@ -35,7 +39,8 @@ export class Entry<V> {
 
   /** The value as JSON. */
   get text(): string {
-    return this.#text ?? JSON.stringify(this.#value)
+    if (this.#text === undefined) return JSON.stringify(this.#value)
+    return this.#at === 0 ? this.#text : this.#text.slice(this.#at, -1)
   }
 }
 

@@ -1,6 +1,9 @@
 import { SluiceError, shown } from '../errors.js'
 
-/** What is stored of a value. Throws `SLUICE_INVALID_ARGUMENT`, saying which part of it JSON doesn't have. */
+/**
+ * What is stored of a value; as a tree of pieces, which JSON.stringify leaves: see {@link flat}. Throws `SLUICE_INVALID_ARGUMENT`, saying
+ * which part of the value JSON doesn't have.
+ */
 export function jsonOf(value: unknown): string {
   let text: string | undefined
   try {
@@ -9,7 +12,7 @@ export function jsonOf(value: unknown): string {
     const reason = cause instanceof Error ? (cause.message.split('\n', 1)[0] ?? '') : String(cause)
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `value can't be stored: ${culpritOf(value) ?? reason}`, { cause })
   }
-  if (text !== undefined) return flat(text)
+  if (text !== undefined) return text
   throw new SluiceError('SLUICE_INVALID_ARGUMENT', `value can't be stored: JSON has no ${shown(value)}`)
 }
 
@@ -21,9 +24,12 @@ export function quoted(key: string): string {
 /** What stands for itself in JSON: printable ASCII but for quotes and backslashes. */
 const PLAIN = /^[ !#-[\]-~]*$/
 
-/** JSON.stringify leaves a tree of pieces, each of which the garbage collector copies; looking at a character makes one piece of it. */
-function flat(text: string): string {
-  text.charCodeAt(0)
+/**
+ * Makes one piece of a JSON text: of the tree that JSON.stringify leaves, or that putting texts together does, the garbage collector
+ * copies each piece. Looking at a character does it, if something comes of it: else the optimizer leaves it out.
+ */
+export function flat(text: string): string {
+  if (text.charCodeAt(0) === 0) throw new Error('no JSON text begins with this character')
   return text
 }
 

@@ -82,15 +82,17 @@ export class Keyspace<V> {
     this.#size = 0
   }
 
-  /** A write was accepted; its content is the text of a value, or nothing where it deletes. Returns what the key has now. */
-  accept(key: string, lsn: number, text: string | undefined, recordLength: number): Entry<V> {
+  /**
+   * A write was accepted. `text` is that of its value, or, where `at` is more than 0, a record which has that from there up to its last
+   * character; nothing where it deletes.
+   */
+  accept(key: string, lsn: number, text: string | undefined, recordLength: number, at = 0): void {
     const slot = this.#slots.get(key) ?? this.#newSlot(key)
-    const entry = new Entry(slot, lsn, text, recordLength)
-    slot.accepted = entry.deleted ? undefined : entry
+    const entry = new Entry<V>(slot, lsn, text, recordLength, at)
+    slot.accepted = text === undefined ? undefined : entry
     slot.pending++
     this.#pending.push(entry)
     this.#accepts++
-    return entry
   }
 
   /** All up to `lsn` is durable. */

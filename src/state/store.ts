@@ -17,7 +17,7 @@ import type {
 } from './contract.js'
 import { historyOf } from './history.js'
 import type { JsonFile } from './json-file.js'
-import { jsonOf } from './json-text.js'
+import { flat, jsonOf } from './json-text.js'
 import type { Keyspace } from './keyspace.js'
 import { readAgain } from './read-again.js'
 import { restoreFrom } from './restore.js'
@@ -128,7 +128,8 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
       const written = this.#write(key, text)
       if (written !== undefined) return written
     }
-    return this.#line.submit(() => this.#conflict(key, ifVersion) ?? this.#write(key, text), text.length)
+    const kept = flat(text)
+    return this.#line.submit(() => this.#conflict(key, ifVersion) ?? this.#write(key, kept), kept.length)
   }
 
   delete(key: string, options?: StateWriteOptions): Promise<boolean> {
@@ -223,7 +224,11 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
     const appended = log.append(record)
     // What is accepted has an LSN at once; nothing waits in the log, as it is opened to reject.
     if (log.nextLsn === lsn) return this.#refused(appended)
-    this.#keys.accept(key, lsn, text, record.length)
+    const { length } = record
+    const at = text === undefined ? 0 : length - 1 - text.length
+    // The log has made one piece of the record: it is kept in place of the value's own text, unless most of it is the key.
+    if (text === undefined || at > text.length) this.#keys.accept(key, lsn, text && flat(text), length)
+    else this.#keys.accept(key, lsn, record, length, at)
     return appended
   }
 
@@ -238,7 +243,7 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
     if (log.nextLsn === lsn) return this.#refused(appended)
     let length = record.length
     for (const { key, text } of writes) {
-      this.#keys.accept(key, lsn, text, length)
+      this.#keys.accept(key, lsn, text && flat(text), length)
       length = 0
     }
     return appended

@@ -373,6 +373,29 @@ test('any string is a key', async (t) => {
   await store.close()
 })
 
+test('values are kept, read and dumped as they were set, however long they and their keys are', async (t) => {
+  const keys = ['', 'k', '"', '\\', '\ud800', 'ключ', 'long '.repeat(100), '","'.repeat(30)]
+  const values = ['', ']', '"]"', 'é', '🗝'.repeat(50), 'long '.repeat(100), null, 0, [], {}, [[1], { a: ']' }]]
+  const wanted = new Map(keys.flatMap((key) => values.map((value, index) => [`${index}${key}`, value])))
+  const { store, fileSystem } = await openSimulatedState<Anything>()
+  const writes = Array.from(wanted, ([key, value]) => store.set(key, value))
+  t.is(new Set(wanted.keys()).size, keys.length * values.length)
+  for (const [key, value] of wanted) t.deepEqual(store.get(key, ACCEPTED), value)
+  await Promise.all(writes)
+  // Nobody has read these: they are dumped as they came.
+  await Promise.all(Array.from(wanted, ([key, value]) => store.set(`again ${key}`, value)))
+  await store.checkpoint()
+  await store.close()
+  const again = await openSimulatedState<Anything>({}, fileSystem)
+  t.is(again.store.recovery.replayed, 1, 'the record of the checkpoint')
+  t.is(again.store.size, 2 * wanted.size)
+  for (const [key, value] of wanted) {
+    t.deepEqual(again.store.get(key), value)
+    t.deepEqual(again.store.get(`again ${key}`), value)
+  }
+  await again.store.close()
+})
+
 test('keys are scanned by prefix in order, as they come and go', async (t) => {
   const { store } = await openSimulatedState()
   await Promise.all(['b', 'a:2', 'a:10', 'a:1', 'a', 'a;'].map((key, at) => store.set(key, at)))
