@@ -62,7 +62,8 @@ export class PostingSeeker implements Seeker {
   }
 
   #floor(position: number): number {
-    let high = this.#at
+    // A rollback can have taken positions away since this one began, all of them above what it is asked for.
+    let high = Math.min(this.#at, this.#lists.count(this.#term) - 1)
     if (high < 0) return 0
     const near = this.#value(high)
     if (near <= position) return near

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { systemCode } from '../errors.js'
-import { allocatePages, PAGE_BYTES } from './pages.js'
+import { allocatePages, areAllPagesAligned, PAGE_BYTES } from './pages.js'
 
 /** Elsewhere than on Linux there is no such flag, or Node does not have it. */
 const O_DIRECT: number | undefined = constants.O_DIRECT
@@ -14,7 +14,7 @@ const works = new Map<number, boolean>()
  * or `fd` where it can't be done. On an error `fd` is closed. A file that is empty is so afterwards.
  */
 export function openedDirectly(fd: number, path: string): number {
-  if (O_DIRECT === undefined) return fd
+  if (O_DIRECT === undefined || !areAllPagesAligned()) return fd
   const { dev, size } = fstatSync(fd)
   if (works.get(dev) === false) return fd
   let direct: number

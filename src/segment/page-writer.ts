@@ -22,6 +22,8 @@ export class PageWriter {
   readonly #fileSystem: FileSystem
   readonly #access: FileAccess
   #stage: Buffer = allocatePages(STAGE_BYTES_MIN).memory
+  /** So far the stage may grow. */
+  #stageBytesMax = STAGE_BYTES_MAX
   #fd = -1
   /** Where in the file the stage begins: at a page. */
   #begin = 0
@@ -63,11 +65,11 @@ export class PageWriter {
   put(bytes: Buffer, at: number, length: number): void {
     if (this.#staged + length > this.#stage.length) this.#grow(this.#staged + length)
     for (let done = 0; done < length; ) {
-      const taken = Math.min(length - done, STAGE_BYTES_MAX - this.#staged)
+      if (this.#staged === this.#stage.length) this.writeOut()
+      const taken = Math.min(length - done, this.#stage.length - this.#staged)
       copyBytes(bytes, at + done, taken, this.#stage, this.#staged)
       this.#staged += taken
       done += taken
-      if (this.#staged === STAGE_BYTES_MAX) this.writeOut()
     }
   }
 
@@ -87,10 +89,15 @@ export class PageWriter {
 
   /** Makes room for `bytes`, or as much as a stage may have: doubling, so that little is copied again and again. */
   #grow(bytes: number): void {
-    if (this.#stage.length === STAGE_BYTES_MAX) return
     let room = this.#stage.length
-    while (room < bytes && room < STAGE_BYTES_MAX) room *= 2
-    const { memory } = allocatePages(room)
+    while (room < bytes && room < this.#stageBytesMax) room *= 2
+    if (room === this.#stage.length) return
+    const { memory, aligned } = allocatePages(room)
+    if (!aligned) {
+      // The file may be open for direct access, which fails from such memory: what there is has to do, in more writes.
+      this.#stageBytesMax = this.#stage.length
+      return
+    }
     this.#stage.copy(memory, 0, 0, this.#staged)
     this.#stage = memory
   }

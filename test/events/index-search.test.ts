@@ -196,3 +196,16 @@ test('a reading walks once along what never matches, however many batches it giv
   t.is(found, 10_000)
   t.true(index.work.steps <= 30_100, `${index.work.steps} steps`)
 })
+
+test('a reading backwards that has not looked at an item yet finds all of it after a rollback that cut its list short', (t) => {
+  const index = new EventIndex()
+  const [durable, rolledBack] = [17_000, 40_000]
+  for (let position = 1; position <= durable + rolledBack; position++) {
+    index.add('T', [position % 2 === 0 ? 'a' : 'b', 'each'])
+  }
+  const query: CheckedQuery = [...BOTH, { types: [], tags: ['each'] }]
+  const cursor = new MatchCursor(index, index.plan(query), durable, 1, true)
+  t.is(cursor.next(10), PAUSED, 'the first item takes all the steps there are')
+  index.rollBack(durable)
+  t.is(walked(cursor).length, durable)
+})

@@ -259,3 +259,25 @@ test('a writer thread that is terminated at any moment, with appends pending, lo
   t.log(found)
   t.true(found.acked > 0 && found.indeterminate + found.notWritten > 0, 'some were acknowledged, and some were not')
 })
+
+for (const memories of ['none', '+', '++', '+++', '++++', '+++++', '++++++', '-+++', '+-++', '++-+', '++-+-+']) {
+  // The thread takes the environment over when it is started: tests that run meanwhile would change it.
+  test.serial(`a log takes batches of every size where not all memory begins at a page: ${memories}`, async (t) => {
+    const directory = temporaryDirectory(t)
+    process.env['SLUICE_TEST_MEMORIES'] = memories
+    const sizes = [100, 200_000, 100, 1_000_000, 70_000, 5_000_000, 3]
+    const records = sizes.map((size, at) => Buffer.alloc(size, at + 1))
+    for (const some of [records.slice(0, 2), records.slice(2)]) {
+      const log = await openLog(directory, { workerUrl: new URL('../fixtures/cramped-writer.js', import.meta.url) })
+      t.teardown(() => log.close().catch(() => {}))
+      for (const record of some) await settled(log, log.append(record))
+      await settled(log, log.close())
+    }
+    const log = await openLog(directory)
+    const found: Buffer[] = []
+    for await (const { data } of log.read()) found.push(data)
+    await log.close()
+    t.is(found.length, records.length)
+    for (const [at, record] of records.entries()) t.true(found[at]?.equals(record), `record ${at}`)
+  })
+}
