@@ -145,7 +145,11 @@ export class EventFeed implements BatchSource<StoredEvent>, Subscriber {
       records = await fetchRecords(log, positions, BATCH_BYTES_MAX)
     } catch (error) {
       if (systemCode(error) !== 'SLUICE_CLOSED') throw error
-      records = await afterwards((reader) => fetchRecords(reader, positions, BATCH_BYTES_MAX))
+      records = await afterwards((reader) => {
+        // Closing notes what is durable, but for a disk that was full: nothing is damaged, and the next opening knows it again.
+        if (reader.durableLsn < Math.max(positions[0] ?? 0, positions.at(-1) ?? 0)) throw closedError()
+        return fetchRecords(reader, positions, BATCH_BYTES_MAX)
+      })
     }
     return records.map((record, index) => {
       if (record !== undefined) return record

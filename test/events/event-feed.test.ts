@@ -274,6 +274,17 @@ test('reading that is under way ends with SLUICE_CLOSED where a closed store is 
   t.truthy(Object(error).cause)
 })
 
+test('what closing could not note as durable, the disk being full, is not called damaged by who reads on', async (t) => {
+  const { store, fileSystem } = await openSimulatedEvents()
+  await store.append({ type: 'First' })
+  fileSystem.inject({ call: 'writeSync', path: /\/log\/mark$/, error: 'ENOSPC', once: false })
+  await store.append(EVENTS)
+  const begun = [store.read('all'), store.read('all', { backwards: true })].map((each) => each[Symbol.asyncIterator]())
+  for (const iterator of begun) await iterator.next()
+  await store.close()
+  for (const iterator of begun) await rejects(t, restOf(iterator), { code: 'SLUICE_CLOSED' })
+})
+
 test('reading after the end leaves no file open', async (t) => {
   const { store, fileSystem } = await openSimulatedEvents()
   await store.append(EVENTS)
