@@ -21,6 +21,8 @@ const ZEROS_LEFT_BYTES = 64 * 1024
 
 /** Where a sync takes less than this, its report is foretold: the other thread takes a good part of it to wake. */
 const FORETELL_BELOW_SYNC_MS = 0.15
+/** Not after a larger batch: the other thread has enough to do with what comes meanwhile, and is awake. */
+const FORETELL_BELOW_BATCH_BYTES = 32 * 1024
 
 /** What the caller of {@link Writer.step} does next: come again at once (0) or after that many milliseconds, or end. */
 export type WriterStep = number | 'stopped' | 'closing'
@@ -263,10 +265,14 @@ export class Writer {
     }
     if (batch.wantsWritten) this.#report(figures)
     // Where more is waiting, this thread goes on with that, and nothing hangs on how soon the other one hears.
-    if (this.#times.averageSyncMs < FORETELL_BELOW_SYNC_MS && this.#ring.available === 0) this.#reports.foretell()
+    if (batch.bytes < FORETELL_BELOW_BATCH_BYTES && this.#ring.available === 0) this.#foretell()
     this.#syncActive()
     this.#delay.noteCommit(batch.records, this.#times.syncMs)
     this.#progressed(batch.wantsWritten ? undefined : figures)
+  }
+
+  #foretell(): void {
+    if (this.#times.averageSyncMs < FORETELL_BELOW_SYNC_MS) this.#reports.foretell()
   }
 
   #sync(): void {
