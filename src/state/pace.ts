@@ -4,8 +4,8 @@ const SLICE_MS = 1
 const SLICE_CHARACTERS = 256 * 1024
 /** The clock is looked at after so many pieces. */
 const PIECES_A_LOOK = 64
-/** Beside traffic a slice is followed by so many times its own duration without one: it takes a twelfth of the thread. */
-const REST = 11
+/** Beside traffic a slice is followed by so many times its own duration without one: it takes a sixteenth of the thread. */
+const REST = 15
 
 /**
  * Cuts long work into slices, between which the event loop is free: short ones with long breaks while there is traffic, one a
