@@ -1,3 +1,5 @@
+import { firstAtLeast } from './first-at-least.js'
+
 /**
  * The ids of the last events that had one, with their positions: what makes a retry known. Of durable events, the last
  * `size` ids are remembered, exactly.
@@ -61,13 +63,6 @@ export class IdWindow {
 
   /** The place in the order of the first one, of those that are remembered, whose position is not below `position`. */
   #indexOf(position: number): number {
-    let low = this.#first
-    let high = this.#places.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#places[middle] ?? 0) < position) low = middle + 1
-      else high = middle
-    }
-    return low
+    return firstAtLeast(position, this.#places, this.#first)
   }
 }

@@ -1,3 +1,5 @@
+import { firstAtLeast } from './first-at-least.js'
+
 /** Appends that were accepted and are not yet durable, in order: who depends on one waits for its promise. */
 export class InFlight {
   #lasts: number[] = []
@@ -18,14 +20,7 @@ export class InFlight {
 
   /** The promise of the append that has this position. */
   holding(position: number): Promise<unknown> | undefined {
-    let low = this.#first
-    let high = this.#lasts.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#lasts[middle] ?? 0) < position) low = middle + 1
-      else high = middle
-    }
-    return this.#promises[low]
+    return this.#promises[firstAtLeast(position, this.#lasts, this.#first)]
   }
 
   /** All up to `position` is durable. */
