@@ -264,15 +264,16 @@ export class Writer {
       return
     }
     if (batch.wantsWritten) this.#report(figures)
-    // Where more is waiting, this thread goes on with that, and nothing hangs on how soon the other one hears.
-    if (batch.bytes < FORETELL_BELOW_BATCH_BYTES && this.#ring.available === 0) this.#foretell()
+    if (this.#isShortAndAlone(batch)) this.#reports.foretell()
     this.#syncActive()
     this.#delay.noteCommit(batch.records, this.#times.syncMs)
     this.#progressed(batch.wantsWritten ? undefined : figures)
   }
 
-  #foretell(): void {
-    if (this.#times.averageSyncMs < FORETELL_BELOW_SYNC_MS) this.#reports.foretell()
+  /** Where more is waiting, this thread goes on with that, and nothing hangs on how soon the other one hears. */
+  #isShortAndAlone(batch: Batch): boolean {
+    const isShort = batch.bytes < FORETELL_BELOW_BATCH_BYTES && this.#times.averageSyncMs < FORETELL_BELOW_SYNC_MS
+    return isShort && this.#ring.available === 0
   }
 
   #sync(): void {
