@@ -1,5 +1,5 @@
-import test from 'ava'
-import type { LogOptions } from '../../src/log/contract.js'
+import test, { type ExecutionContext } from 'ava'
+import type { Log, LogOptions } from '../../src/log/contract.js'
 import { type Fault, SimulatedFileSystem } from '../../src/testing/index.js'
 import { GatedWrites } from '../support/gated-writes.js'
 import {
@@ -318,11 +318,8 @@ test('a prepared segment needs no room any more', async (t) => {
   await log.close()
 })
 
-test('once a log is closed nothing of it touches a file, not even of a segment that was given up half prepared', async (t) => {
-  const fileSystem = new GatedWrites()
-  const { log } = await openBegun({ segmentBytes: MIB }, fileSystem)
-  while (log.stats().rotations === 0) await log.append(PIECE)
-  t.is(fileSystem.waiting, 1, 'the first segment was full before the next one was prepared')
+/** Closes the log while a segment is being prepared; afterwards nothing is open, and nothing is called any more. */
+async function closesForGood(t: ExecutionContext, log: Log, fileSystem: GatedWrites): Promise<void> {
   const closed = log.close()
   await quiet()
   fileSystem.letGo()
@@ -331,6 +328,14 @@ test('once a log is closed nothing of it touches a file, not even of a segment t
   await quiet()
   t.is(fileSystem.calls.length, calls)
   t.deepEqual(openPaths(fileSystem), [])
+}
+
+test('once a log is closed nothing of it touches a file, not even of a segment that was given up half prepared', async (t) => {
+  const fileSystem = new GatedWrites()
+  const { log } = await openBegun({ segmentBytes: MIB }, fileSystem)
+  while (log.stats().rotations === 0) await log.append(PIECE)
+  t.is(fileSystem.waiting, 1, 'the first segment was full before the next one was prepared')
+  await closesForGood(t, log, fileSystem)
   t.false(fileSystem.listSync(DIRECTORY).some((name) => PREPARED.test(name)))
 })
 
@@ -340,12 +345,5 @@ test('so it is with a log that failed', async (t) => {
   while (fileSystem.waiting === 0) await log.append(PIECE)
   fileSystem.inject({ call: 'datasyncSync', path: SEGMENT, error: 'EIO' })
   await rejects(t, log.append('x'), { code: 'SLUICE_COMMIT_FAILED' })
-  const closed = log.close()
-  await quiet()
-  fileSystem.letGo()
-  await closed
-  const calls = fileSystem.calls.length
-  await quiet()
-  t.is(fileSystem.calls.length, calls)
-  t.deepEqual(openPaths(fileSystem), [])
+  await closesForGood(t, log, fileSystem)
 })

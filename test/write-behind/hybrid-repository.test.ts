@@ -148,13 +148,19 @@ test('dirty values count against the bound: clean ones make room for them', asyn
   await live.close()
 })
 
-test('a value that is being archived stays in memory, also when it is set again and saved', async (t) => {
+/** A repository with room for one value: that of `a`, which is saved, and on its way to the archive until `release`. */
+async function archivingA() {
   const { live, archive } = hybrid({ maxLive: 1 })
   await live.set('a', 1)
   await live.flush()
   const release = archive.hold()
   const finished = live.finish('a')
   await quiet()
+  return { live, release, finished }
+}
+
+test('a value that is being archived stays in memory, also when it is set again and saved', async (t) => {
+  const { live, release, finished } = await archivingA()
   await live.set('b', 1)
   await live.flush()
   t.is(live.peek('a'), 1)
@@ -172,12 +178,7 @@ test('a value that is being archived stays in memory, also when it is set again 
 })
 
 test('a value that was set again while it was archived is not evicted before it is saved', async (t) => {
-  const { live, archive } = hybrid({ maxLive: 1 })
-  await live.set('a', 1)
-  await live.flush()
-  const release = archive.hold()
-  const finished = live.finish('a')
-  await quiet()
+  const { live, release, finished } = await archivingA()
   await live.set('a', 2)
   release()
   await finished
