@@ -1,4 +1,5 @@
 import { align8, checksumRange, positionSeed, readUint64, writeUint64 } from './checksum.js'
+import { seedChecksum } from './checksum-shift.js'
 
 /*
  * A frame: the unit of checksum and of all-or-nothing on disk. It begins at a multiple of 8.
@@ -75,13 +76,32 @@ export function writeFrameDraft(
   target.writeUInt32LE(0, at + 52)
 }
 
-/** Completes a draft at `at` for its place at `offset` of the segment: the mark, then both checksums. */
-export function sealFrame(target: Buffer, at: number, nonceChecksum: number, offset: number, mark: number): void {
+/** The checksum of a body without a seed, for {@link sealFrame}. */
+export function unseededChecksum(bytes: Buffer, bodyAt: number, bodyBytes: number): number {
+  return checksumRange(bytes, bodyAt, bodyAt + bodyBytes)
+}
+
+/**
+ * Completes a draft at `at` for its place at `offset` of the segment: the mark, then both checksums. `unseeded` is
+ * what {@link unseededChecksum} made of the body, where that was done already.
+ */
+export function sealFrame(
+  target: Buffer,
+  at: number,
+  nonceChecksum: number,
+  offset: number,
+  mark: number,
+  unseeded?: number,
+): void {
   const seed = positionSeed(nonceChecksum, offset)
   const bodyAt = at + FRAME_HEADER_BYTES
   writeUint64(target, mark, at + 40)
-  const bodyEnd = bodyAt + target.readUInt32LE(at + 12)
-  target.writeUInt32LE(checksumRange(target, bodyAt, bodyEnd, seed), at + 48)
+  const bodyBytes = target.readUInt32LE(at + 12)
+  const bodyChecksum =
+    unseeded === undefined
+      ? checksumRange(target, bodyAt, bodyAt + bodyBytes, seed)
+      : seedChecksum(unseeded, seed, bodyBytes)
+  target.writeUInt32LE(bodyChecksum, at + 48)
   target.writeUInt32LE(checksumRange(target, at + 8, bodyAt, seed), at + 4)
 }
 

@@ -17,6 +17,11 @@ import { type UncopiedAppend, WaitingLine } from './waiting-line.js'
 /** A frame is handed over once it has this many records, or bytes, so that the writer works while others still come. */
 const SLICE_RECORDS = 128
 const SLICE_BYTES = 32 * 1024
+/**
+ * Frames are shown to the writer once they have this many bytes together, or the turn of the event loop ends: so that it
+ * works while others still come, and yet a commit has what a turn brings, where that costs less than a commit more.
+ */
+const ANNOUNCE_BYTES = 80 * 1024
 /** However small the records: each append that is pending costs about this much beside its bytes. */
 const APPEND_COST_BYTES = 128
 
@@ -267,11 +272,12 @@ export class Coordinator {
   }
 
   #announceIfWorthwhile(): void {
-    if (this.#unannouncedBytes >= SLICE_BYTES) this.#announce()
+    if (this.#unannouncedBytes >= ANNOUNCE_BYTES) this.#announce()
   }
 
   #announce(): void {
     this.#unannouncedBytes = 0
+    this.#ring.show()
     this.#committer.wake()
   }
 

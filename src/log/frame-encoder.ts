@@ -3,14 +3,27 @@ import {
   frameBytesFor,
   RECORD_HEADER_BYTES,
   recordBytes,
+  unseededChecksum,
   writeFrameDraft,
 } from '../format/frame.js'
 import { copyBytes } from '../fs/copy-bytes.js'
 import type { AckLevel } from '../options.js'
 import { monotonicMs } from '../ring/clock.js'
-import { DRAFT_FLAGS_AT, DRAFT_HANDED_OVER_AT, DRAFT_WANTS_WRITTEN } from '../ring/layout.js'
+import {
+  DRAFT_CHECKSUM_AT,
+  DRAFT_CHECKSUMMED,
+  DRAFT_FLAGS_AT,
+  DRAFT_HANDED_OVER_AT,
+  DRAFT_WANTS_WRITTEN,
+} from '../ring/layout.js'
 import type { RingProducer } from '../ring/producer.js'
 import { PendingFrame } from './pending-frame.js'
+
+/**
+ * The body of a larger frame is left to the writer to checksum, however much that has to do: it must not keep the event
+ * loop. So much is done within some 10 µs.
+ */
+const CHECKSUM_BODY_BYTES_MAX = 64 * 1024
 
 /** What bounds a frame that separate appends share. */
 export interface FrameBounds {
@@ -100,7 +113,14 @@ export class FrameEncoder {
     const { place, frameBytes } = frame
     writeFrameDraft(bytes, place, frame)
     bytes.writeDoubleLE(monotonicMs(), place + DRAFT_HANDED_OVER_AT)
-    bytes.writeUInt32LE(frame.ack === 'written' ? DRAFT_WANTS_WRITTEN : 0, place + DRAFT_FLAGS_AT)
+    // What has to wait for the writer, which has more to do then than this thread, comes with its checksum.
+    let flags = frame.ack === 'written' ? DRAFT_WANTS_WRITTEN : 0
+    if (frame.bodyBytes <= CHECKSUM_BODY_BYTES_MAX && this.#ring.hasUntaken) {
+      flags |= DRAFT_CHECKSUMMED
+      const unseeded = unseededChecksum(bytes, place + FRAME_HEADER_BYTES, frame.bodyBytes)
+      bytes.writeUInt32LE(unseeded, place + DRAFT_CHECKSUM_AT)
+    }
+    bytes.writeUInt32LE(flags, place + DRAFT_FLAGS_AT)
     if (frameBytes > FRAME_HEADER_BYTES + frame.bodyBytes) this.#words[(place + frameBytes) / 4 - 1] = 0
     frame.sequence = this.#ring.publish(frameBytes)
     return frame

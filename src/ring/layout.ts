@@ -51,13 +51,17 @@ export const ERROR_AT = REPORT_SLOTS_AT + REPORT_SLOTS * REPORT_FIELDS * 8
 export const CONTROL_BYTES = ERROR_AT + 4 + ERROR_BYTES
 
 /*
- * While a frame is a draft, the places of its mark and body checksum carry what the writer must know of it:
- * at 40 the moment of its handover (a float, see clock.ts), at 48 its flags.
+ * While a frame is a draft, the places of its checksums and mark carry what the writer must know of it: at 4 the
+ * checksum of its body without a seed, where the coordinator made it, at 40 the moment of its handover (a float, see
+ * clock.ts), at 48 its flags.
  */
+export const DRAFT_CHECKSUM_AT = 4
 export const DRAFT_HANDED_OVER_AT = 40
 export const DRAFT_FLAGS_AT = 48
 /** Somebody waits for this frame to be written, not only for it to be durable. */
 export const DRAFT_WANTS_WRITTEN = 1
+/** {@link DRAFT_CHECKSUM_AT} holds the checksum of its body. */
+export const DRAFT_CHECKSUMMED = 2
 
 /** No frame is smaller: a header, one empty record, padding. */
 const LEAST_FRAME_BYTES = 64

@@ -58,7 +58,7 @@ export class RingProducer {
     return this.#head + frameBytes <= this.#limit
   }
 
-  /** Hands over the frame begun last; its draft is complete. Returns its number. */
+  /** Hands over the frame begun last; its draft is complete. The writer sees it by {@link show}. Returns its number. */
   publish(frameBytes: number): number {
     const sequence = this.#published
     this.#places[sequence & (this.#places.length - 1)] = this.#head / 8
@@ -66,14 +66,23 @@ export class RingProducer {
     this.#head += frameBytes
     this.#inUse++
     this.#published = (this.#published + 1) | 0
-    Atomics.store(this.#words, layout.PUBLISHED, this.#published)
     return sequence
+  }
+
+  /** Lets the writer see all frames that were handed over: it takes what it sees, at any moment. */
+  show(): void {
+    Atomics.store(this.#words, layout.PUBLISHED, this.#published)
   }
 
   /** Gives back the oldest frame; `nextOffset` is where the one after it begins, `undefined` where there is none. */
   release(nextOffset: number | undefined): void {
     this.#inUse--
     this.#tail = nextOffset ?? this.#head
+  }
+
+  /** Whether a frame that was handed over waits for the writer to take it: it is at work, and will find more to do. */
+  get hasUntaken(): boolean {
+    return Atomics.load(this.#words, layout.TAKEN) !== this.#published
   }
 
   /** Whether the writer has begun to commit the frame with this number: what became of it is then not known for sure. */
@@ -93,6 +102,8 @@ export class RingProducer {
 
   /** Asks the writer to sync once it has written all up to `lsn`. */
   requestFlush(lsn: number): void {
+    // Whoever sees the request must see what it is about, else it would be carried out too soon.
+    this.show()
     Atomics.store(this.#targets, layout.FLUSH_TARGET, BigInt(lsn))
   }
 
@@ -104,6 +115,7 @@ export class RingProducer {
 
   /** Asks the writer to finish: sync, close, report. */
   requestClose(): void {
+    this.show()
     Atomics.store(this.#words, layout.CLOSE, 1)
   }
 

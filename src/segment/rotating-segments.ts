@@ -18,6 +18,8 @@ export interface FrameDrafts {
   readonly bytes: Buffer
   /** Where each frame begins in `bytes`. */
   readonly places: readonly number[]
+  /** The checksum of each frame's body without a seed, where it was made already. */
+  readonly checksums: readonly (number | undefined)[]
   readonly firstLsn: number
 }
 
@@ -263,11 +265,11 @@ export class RotatingSegments {
 }
 
 /** Completes each frame for its place, and writes them all. */
-function writeFrames(segment: SegmentWriter, { bytes, places }: FrameDrafts, mark: number): void {
-  for (const at of places) {
+function writeFrames(segment: SegmentWriter, { bytes, places, checksums }: FrameDrafts, mark: number): void {
+  for (const [index, at] of places.entries()) {
     const { offset } = segment
     const frameBytes = bytes.readUInt32LE(at + 8)
-    sealFrame(bytes, at, segment.nonceChecksum, offset, mark)
+    sealFrame(bytes, at, segment.nonceChecksum, offset, mark, checksums[index])
     segment.noteFrame(readUint64(bytes, at + 24), offset, readUint64(bytes, at + 32))
     segment.put(bytes, at, frameBytes)
   }

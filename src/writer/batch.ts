@@ -1,6 +1,13 @@
 import { readUint64 } from '../format/checksum.js'
 import type { RingConsumer } from '../ring/consumer.js'
-import { DRAFT_FLAGS_AT, DRAFT_HANDED_OVER_AT, DRAFT_WANTS_WRITTEN } from '../ring/layout.js'
+import {
+  DRAFT_CHECKSUM_AT,
+  DRAFT_CHECKSUMMED,
+  DRAFT_FLAGS_AT,
+  DRAFT_HANDED_OVER_AT,
+  DRAFT_WANTS_WRITTEN,
+} from '../ring/layout.js'
+import type { FrameDrafts } from '../segment/rotating-segments.js'
 
 /** What bounds a batch. The first frame is always taken. */
 export interface BatchBounds {
@@ -17,6 +24,8 @@ export interface BatchBounds {
 export class Batch {
   /** Where each frame begins in the ring. */
   readonly places: number[] = []
+  /** The checksum of each frame's body without a seed, where the coordinator made it: sealing a frame writes over it. */
+  readonly checksums: (number | undefined)[] = []
   records = 0
   bytes = 0
   /** Which bound ended it; `undefined` where there was nothing more to take. */
@@ -32,8 +41,8 @@ export class Batch {
   }
 
   /** Its frames, where the ring keeps them. */
-  drafts(bytes: Buffer): { bytes: Buffer; places: readonly number[]; firstLsn: number } {
-    return { bytes, places: this.places, firstLsn: this.firstLsn }
+  drafts(bytes: Buffer): FrameDrafts {
+    return { bytes, places: this.places, checksums: this.checksums, firstLsn: this.firstLsn }
   }
 
   /** Looks at the frames that are there, without taking them. There is at least one. */
@@ -60,7 +69,10 @@ export class Batch {
       batch.places.push(at)
       batch.records += recordCount
       batch.bytes += frameBytes
-      if ((ring.bytes.readUInt32LE(at + DRAFT_FLAGS_AT) & DRAFT_WANTS_WRITTEN) !== 0) batch.wantsWritten = true
+      const flags = ring.bytes.readUInt32LE(at + DRAFT_FLAGS_AT)
+      if ((flags & DRAFT_WANTS_WRITTEN) !== 0) batch.wantsWritten = true
+      const checksummed = (flags & DRAFT_CHECKSUMMED) !== 0
+      batch.checksums.push(checksummed ? ring.bytes.readUInt32LE(at + DRAFT_CHECKSUM_AT) : undefined)
     }
     if (batch.records >= bounds.maxRecords) batch.endedBy ??= 'records'
     else if (batch.bytes >= maxBytes) batch.endedBy ??= 'bytes'

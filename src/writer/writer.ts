@@ -15,14 +15,14 @@ import { Trimmer } from './trimmer.js'
 import type { WriterOptions, WriterStart } from './writer-options.js'
 
 /** Zero-filling pays below this many bytes a batch: above, the zeros cost more than the metadata that they save. */
-const ZERO_FILL_BELOW_BATCH_BYTES = 64 * 1024
+const ZERO_FILL_BELOW_BATCH_BYTES = 80 * 1024
 /** The active segment is zero-filled further once fewer bytes than this, or than two batches, are left of the zeros. */
 const ZEROS_LEFT_BYTES = 64 * 1024
 
 /** Where a sync takes less than this, its report is foretold: the other thread takes a good part of it to wake. */
 const FORETELL_BELOW_SYNC_MS = 0.15
 /** Not after a larger batch: the other thread has enough to do with what comes meanwhile, and is awake. */
-const FORETELL_BELOW_BATCH_BYTES = 32 * 1024
+const FORETELL_BELOW_BATCH_BYTES = 80 * 1024
 
 /** What the caller of {@link Writer.step} does next: come again at once (0) or after that many milliseconds, or end. */
 export type WriterStep = number | 'stopped' | 'closing'

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { openLog } from '../../src/log/open-log.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
-import { DIRECTORY, MARK, rejects } from '../support/simulated-log.js'
+import { DIRECTORY, MARK, rejects, SEGMENT } from '../support/simulated-log.js'
 
 /*
  * What failed once and is tried again: a sync proves nothing about what an earlier one failed to write, and what was
@@ -31,6 +31,27 @@ test('zeros ahead never make the log refuse what would fit without them', async 
   t.is(log.durableLsn, 60)
   t.is(log.stats().failures, 0)
   await log.close()
+})
+
+test('frames that are written once more, behind those that did not fit, are whole', async (t) => {
+  const fileSystem = new SimulatedFileSystem({ capacityBytes: 2_300_000 })
+  const log = await openLog(DIRECTORY, { fileSystem, segmentBytes: 1_250_000 })
+  let cuts = 0
+  fileSystem.onCall(({ call, path }) => {
+    if (call === 'truncateSync' && SEGMENT.test(path)) cuts++
+  })
+  const records = Array.from({ length: 60 }, (_, index) => Buffer.alloc(30_000, `record ${index} `))
+  // Three at a time: the checksums of the second and the third come with them.
+  for (let index = 0; index < records.length; index += 3) {
+    await Promise.all(records.slice(index, index + 3).map((record) => log.appendMany([record])))
+  }
+  t.true(cuts > 1, 'more was cut off than the zeros behind a sealed segment')
+  t.is(log.stats().failures, 0)
+  const reopened = await openLog(DIRECTORY, { fileSystem: fileSystem.crash({ keep: 'none' }) })
+  let index = 0
+  for await (const { data } of reopened.read()) t.deepEqual(Buffer.from(data), records[index++])
+  t.is(index, records.length)
+  await reopened.close()
 })
 
 test('a trim that reached less than it was asked for reaches more when it is asked again', async (t) => {

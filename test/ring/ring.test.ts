@@ -33,6 +33,7 @@ for (const { name, capacityBytes, bodyWords, rounds } of RINGS)
     let head = 0
     const inFlight: { place: number; frameBytes: number; mark: number }[] = []
     let published = 0
+    let shown = 0
     let refused = 0
     for (let round = 0; round < rounds; round++) {
       if (numbers.below(2) === 0) {
@@ -40,6 +41,8 @@ for (const { name, capacityBytes, bodyWords, rounds } of RINGS)
         const place = producer.begin(frameBytes)
         if (place === -1) {
           refused++
+          producer.show()
+          shown = inFlight.length
           t.true(inFlight.length > 0, 'an empty ring takes every frame up to its capacity')
           continue
         }
@@ -53,6 +56,11 @@ for (const { name, capacityBytes, bodyWords, rounds } of RINGS)
         producer.publish(frameBytes)
         inFlight.push({ place, frameBytes, mark: published & 0xff })
         published++
+        if (numbers.below(2) === 0) {
+          producer.show()
+          shown = inFlight.length
+        }
+        if (consumer.available !== shown) t.fail(`${consumer.available} frames are seen, and ${shown} were shown`)
       } else if (consumer.available > 0) {
         const taken = 1 + numbers.below(consumer.available)
         for (let index = 0; index < taken; index++) {
@@ -64,6 +72,7 @@ for (const { name, capacityBytes, bodyWords, rounds } of RINGS)
             t.fail('its end was overwritten')
         }
         consumer.take(taken)
+        shown -= taken
         for (let index = 0; index < taken; index++) {
           inFlight.shift()
           producer.release(inFlight[0]?.place)
@@ -80,6 +89,7 @@ test('an empty ring takes a frame of its whole capacity, wherever the last one e
   for (const frameBytes of [64, 4096, 1000, 4096, 4088, 4096]) {
     t.not(producer.begin(frameBytes), -1)
     producer.publish(frameBytes)
+    producer.show()
     t.is(consumer.available, 1)
     consumer.take(1)
     producer.release(undefined)
@@ -101,6 +111,19 @@ test('a frame grows as long as it does not reach the oldest one in use', (t) => 
   t.true(producer.canGrow(512))
   t.false(producer.canGrow(520))
 })
+
+for (const [name, request] of [
+  ['flushed', (producer: RingProducer) => producer.requestFlush(1)],
+  ['closed', (producer: RingProducer) => producer.requestClose()],
+] as const)
+  test(`what is to be ${name} is seen by whoever sees that it is`, (t) => {
+    const { producer, consumer } = ringOf(1024)
+    producer.begin(64)
+    producer.publish(64)
+    t.is(consumer.available, 0)
+    request(producer)
+    t.is(consumer.available, 1)
+  })
 
 test('a frame counts as taken from the moment that its outcome is uncertain', (t) => {
   const { producer, consumer } = ringOf(1024)

@@ -33,6 +33,7 @@ function ringOf(frames: readonly FramePlan[]): RingConsumer {
     producer.publish(frameBytesFor(bodyBytes))
     firstLsn += records
   }
+  producer.show()
   return new RingConsumer(memory)
 }
 

@@ -54,6 +54,7 @@ function trial(options: Partial<WriterOptions> = {}): Trial {
       if (frame === undefined) throw new Error('the ring is full')
       encoder.put(frame, text, bytes)
       encoder.handOver()
+      producer.show()
     },
     run() {
       for (;;) {
