@@ -279,7 +279,8 @@ test('the index has what is accepted when it is asked, and what is durable befor
   t.is(store.stats().index.events, 1)
   await turn()
   // The writer is asked to work in its next turn: that comes before the end of this one.
-  const many = Array.from({ length: 200 }, (_, at) => store.append({ type: 'B', tags: [`n:${at}`] }))
+  const data = 'x'.repeat(1000)
+  const many = Array.from({ length: 200 }, (_, at) => store.append({ type: 'B', tags: [`n:${at}`], data }))
   const found: Promise<number[]>[] = []
   store.once('durable', (position) => {
     t.true(position > 100, `the writer took what was handed over until then: up to ${position}`)
