@@ -85,7 +85,7 @@ export const adaptiveDelay: Suite<DelayPair> = {
       {
         name: "records/s of maxDelayMs 'adaptive' ÷ 0, 16 producers, a slow disk",
         ...reached(spreadOf(slow)),
-        unit: 'times',
+        unit: '×',
         wanted: 1,
         bound: 'at least',
       },
