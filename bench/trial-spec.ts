@@ -26,6 +26,19 @@ export type TrialSpec =
       readonly warmUpSeconds: number
       readonly pairs: number
     }
+  /** Measures two logs in pairs of windows: one that holds no batch back, and one that does where it pays. */
+  | {
+      readonly kind: 'compare-delays'
+      readonly directory: string
+      readonly producers: number
+      /** Between an append that is durable and the next one: the mean. */
+      readonly thinkMs: number
+      /** How long a sync takes at the least; 0: as long as the disk takes. */
+      readonly syncMs: number
+      readonly warmUpSeconds: number
+      readonly pairs: number
+      readonly windowMs: number
+    }
   /** Appends to one segment; answers once that many bytes are durable, and goes on until it is killed. */
   | { readonly kind: 'append-until-killed'; readonly directory: string; readonly bytes: number }
   /** Appends so many records, answers once they are durable, and stays there until it is killed. */
@@ -96,6 +109,7 @@ export interface TrialResults {
   'open-loop': OpenLoopFigures & PeakMemory
   /** Records a second, of each pair. */
   'switch-figures': { readonly pairs: readonly { readonly on: number; readonly off: number }[] }
+  'compare-delays': { readonly pairs: readonly { readonly none: DelayWindow; readonly adaptive: DelayWindow }[] }
   'append-until-killed': { readonly durableRecords: number }
   grow: { readonly durableRecords: number }
   scan: ScanFigures & { readonly scanMs: number }
@@ -115,6 +129,13 @@ export interface TrialResults {
   'checkpoint-state': { readonly keys: number; readonly turns: readonly CheckpointTurn[] }
   'upsert-sessions': { readonly behindRowsPerSecond: number; readonly singleRowsPerSecond: number }
   'flush-sessions': { readonly flushMs: number; readonly singleMs: number }
+}
+
+/** One window of a log under load. */
+export interface DelayWindow {
+  readonly recordsPerSecond: number
+  readonly latencyMsMean: number
+  readonly recordsPerBatch: number
 }
 
 /** Appends a second, in windows that followed one another. */

@@ -1,4 +1,5 @@
 import { measure } from './closed-loop.js'
+import { compareDelays } from './delay-trial.js'
 import { DRIVERS } from './drivers/drivers.js'
 import { fillEvents, openEvents, readEvents } from './event-trials.js'
 import { appendEvents, growEvents } from './event-windows.js'
@@ -36,6 +37,8 @@ function run(): Promise<TrialResults[TrialSpec['kind']]> {
       return openLoop(spec)
     case 'switch-figures':
       return switchFigures(spec)
+    case 'compare-delays':
+      return compareDelays(spec)
     case 'append-until-killed':
       return appendUntilKilled(spec)
     case 'grow':

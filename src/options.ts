@@ -34,7 +34,9 @@ export interface LogTuning {
     readonly maxBytes?: number
     /**
      * Milliseconds for which the writer, with nothing else to do, holds a batch back for company: 0 to 60,000.
-     * `'adaptive'`: at most half of the measured sync time, and only while other producers are active.
+     * `'adaptive'`: until those whom the last sync served have appended again, for half of the measured sync time at the most,
+     * and only while that pays. It does where a sync takes milliseconds, and producers append again within a third of one; it has
+     * no effect where syncs are put off (`flush`). docs/BENCHMARKS.md has figures.
      * @default 0
      */
     readonly maxDelayMs?: number | 'adaptive'

@@ -23,6 +23,7 @@ const SUITE_TITLES: Readonly<Record<SuiteName, string>> = {
   reading: 'Reading, following, get',
   recovery: 'Recovery',
   growth: 'Cost by the size of the log',
+  'adaptive-delay': 'Waiting for company',
   'figures-cost': 'What the figures cost',
   events: 'The event store',
   state: 'The keyed state store',

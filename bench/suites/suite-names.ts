@@ -8,6 +8,7 @@ export const SUITE_NAMES = [
   'open-loop',
   'flush-policies',
   'tuning',
+  'adaptive-delay',
   'reading',
   'recovery',
   'growth',

@@ -1,3 +1,4 @@
+import { adaptiveDelay } from './adaptive-delay.js'
 import { appendMany } from './append-many.js'
 import { events } from './events.js'
 import { figuresCost } from './figures-cost.js'
@@ -25,6 +26,7 @@ export const SUITES = {
   'open-loop': openLoop,
   'flush-policies': flushPolicies,
   tuning,
+  'adaptive-delay': adaptiveDelay,
   reading,
   recovery,
   growth,
@@ -49,6 +51,7 @@ export function emptyRows(): SuiteRows {
     'open-loop': [],
     'flush-policies': [],
     tuning: [],
+    'adaptive-delay': [],
     reading: [],
     recovery: [],
     growth: [],

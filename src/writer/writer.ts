@@ -166,7 +166,8 @@ export class Writer {
     }
     if (this.#trim()) return 0
     if (this.#ring.closeRequested) return 'closing'
-    if (this.#zeroFill()) return 0
+    const isHeldShortly = holdUntilMs < Number.POSITIVE_INFINITY && this.#delay.isAdaptive
+    if (!isHeldShortly && this.#zeroFill()) return 0
     return Math.max(0, Math.min(holdUntilMs, this.#schedule.dueMs) - nowMs)
   }
 
@@ -228,8 +229,18 @@ export class Writer {
       batchOffset: placement.offset,
     }
     this.#averageBatchBytes += (batch.bytes - this.#averageBatchBytes) / 8
-    if (rotates) this.#progressed(figures)
-    else this.#syncBatch(batch, figures, nowMs)
+    if (rotates) {
+      if (this.#schedule.withEachBatch) this.#noteCommit(batch, nowMs)
+      this.#progressed(figures)
+    } else {
+      this.#syncBatch(batch, figures, nowMs)
+    }
+  }
+
+  #noteCommit({ records }: Batch, beganMs: number): void {
+    if (!this.#delay.isAdaptive) return
+    const waiting = this.#ring.available > 0 ? this.#collect().records : 0
+    this.#delay.noteCommit({ records, beganMs, endedMs: monotonicMs(), syncMs: this.#times.syncMs, waiting })
   }
 
   /** Writes the batch behind what the active segment has. */
@@ -266,7 +277,7 @@ export class Writer {
     if (batch.wantsWritten) this.#report(figures)
     if (this.#isShortAndAlone(batch)) this.#reports.foretell()
     this.#syncActive()
-    this.#delay.noteCommit(batch.records, this.#times.syncMs)
+    this.#noteCommit(batch, nowMs)
     this.#progressed(batch.wantsWritten ? undefined : figures)
   }
 

@@ -103,6 +103,17 @@ export function madeResults(): Results {
         lastBytes: 6.9e6,
       })
     }
+    for (const [producers, thinkMs, syncMs, gain] of [
+      [16, 1, 10, 1.5],
+      [64, 3, 10, 1.15],
+      [1024, 0, 0, 0.99],
+    ] as const) {
+      suites['adaptive-delay'].push({
+        ...{ round, producers, thinkMs, syncMs },
+        ...{ noneRecordsPerSecond: 800, noneLatencyMsMean: 19, noneRecordsPerBatch: producers / 2 },
+        ...{ adaptiveRecordsPerSecond: 800 * gain, adaptiveLatencyMsMean: 12, adaptiveRecordsPerBatch: producers },
+      })
+    }
     suites['figures-cost'].push({ round, on: 1_980_000, off: 2_000_000 })
     suites.events.push(
       {

@@ -16,6 +16,8 @@ const STATES_WITHOUT_FAULT = 100
 
 const { seed } = random()
 
+test.before((t) => t.log(`SLUICE_SEED=${seed}`))
+
 for (const canary of CANARIES) {
   test.serial(`a canary is caught: ${canary.name}`, async (t) => {
     const clock = freezeTime(t)

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import { table } from '../../src/cli/table.js'
 import { type Explored, explore } from '../support/crash/explorer.js'
 import { freezeTime } from '../support/crash/frozen-clock.js'
-import { describe, shrink } from '../support/crash/shrink.js'
+import { trace } from '../support/crash/shrink.js'
 import { loadSubject } from '../support/crash/subject.js'
 import { random } from '../support/random.js'
 
@@ -70,7 +70,7 @@ async function runChild(): Promise<void> {
     byKind: [...explored.byKind],
     workloads: [...explored.workloads],
     policies: [...explored.policies],
-    failure: failure && describe(await shrink(subject, clock, failure), failure.scenario.seed),
+    failure: failure && (await trace(subject, clock, failure)),
   }
   process.send?.({ kind: 'result', result } satisfies Message, () => process.disconnect())
 }

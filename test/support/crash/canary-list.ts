@@ -126,10 +126,10 @@ export const CANARIES: readonly Canary[] = [
   }),
   canary('note the mark before the sync', MIXED, {
     file: WRITER,
-    text: 'this.#syncActive();\n        this.#delay',
+    text: 'this.#syncActive();\n        this.#noteCommit',
     becomes: `const { durableLsn } = { durableLsn: this.#durableLsn };
         this.#durableLsn = this.#writtenLsn; this.#noteProgress(false); this.#durableLsn = durableLsn;
-        this.#syncActive();\n        this.#delay`,
+        this.#syncActive();\n        this.#noteCommit`,
   }),
   canary('unlink before the trim mark', ROTATING, {
     file: 'writer/trimmer.js',

@@ -1,5 +1,6 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { systemCode } from '../../../src/errors.js'
 import type { Profile } from './operation.js'
 import { BUILT_SOURCE, loadSubject, type Subject } from './subject.js'
 
@@ -32,8 +33,7 @@ export async function hatch(canary: Canary): Promise<{ readonly subject: Subject
   const folder = fileURLToPath(new URL('../', source))
   const remove = (): void => {
     rmSync(folder, { recursive: true, force: true })
-    // The folder of all copies goes with the last of them.
-    if (readdirSync(CANARIES).length === 0) rmSync(CANARIES, { recursive: true, force: true })
+    removeEmptyFolder(CANARIES)
   }
   try {
     linkModules(BUILT_SOURCE, source)
@@ -42,6 +42,18 @@ export async function hatch(canary: Canary): Promise<{ readonly subject: Subject
   } catch (error) {
     remove()
     throw error
+  }
+}
+
+/**
+ * The folder of all copies goes with the last of them. Other processes make and remove theirs meanwhile: so it is for the
+ * system to say whether it is empty, in the same call that removes it.
+ */
+function removeEmptyFolder(folder: URL): void {
+  try {
+    rmdirSync(folder)
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) throw error
   }
 }
 

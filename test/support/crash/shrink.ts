@@ -14,6 +14,24 @@ export async function shrink(subject: Subject, clock: SteppedClock, failure: Fai
   return new Shrinking(subject, clock, failure).run()
 }
 
+/**
+ * All that is needed to see a failure again, as short as it can be made. Whatever becomes of making it short, what failed
+ * is told: there may be no second time.
+ */
+export async function trace(subject: Subject, clock: SteppedClock, failure: Failure): Promise<string> {
+  const { scenario, violation } = failure
+  const whole = describe(failure, scenario.seed)
+  try {
+    const again = await tryScenario({ subject, clock, scenario, check: new StateCheck(subject), thorough: false })
+    // Then something else than the seed has decided, and no shorter workload tells more.
+    if (again === undefined)
+      return `${whole}\nthe same workload did not fail again; it had failed by ${violation.stack}`
+    return describe(await shrink(subject, clock, failure), scenario.seed)
+  } catch (error) {
+    return `${whole}\nthen shrinking failed: ${error instanceof Error ? error.stack : String(error)}`
+  }
+}
+
 class Shrinking {
   readonly #subject: Subject
   readonly #clock: SteppedClock
