@@ -19,12 +19,6 @@ import {
 import type { RingProducer } from '../ring/producer.js'
 import { PendingFrame } from './pending-frame.js'
 
-/**
- * The body of a larger frame is left to the writer to checksum, however much that has to do: it must not keep the event
- * loop. So much is done within some 10 µs.
- */
-const CHECKSUM_BODY_BYTES_MAX = 64 * 1024
-
 /** What bounds a frame that separate appends share. */
 export interface FrameBounds {
   readonly maxRecords: number
@@ -104,8 +98,11 @@ export class FrameEncoder {
     this.#nextLsn += records
   }
 
-  /** Closes the open frame, if there is one, and makes it the writer's. */
-  handOver(): PendingFrame | undefined {
+  /**
+   * Closes the open frame, if there is one, and puts it into the ring, which does not show it to the writer yet. Makes the
+   * checksum of its body where it is told to.
+   */
+  handOver(checksum: boolean): PendingFrame | undefined {
     const frame = this.#open
     if (frame === undefined) return undefined
     this.#open = undefined
@@ -113,9 +110,8 @@ export class FrameEncoder {
     const { place, frameBytes } = frame
     writeFrameDraft(bytes, place, frame)
     bytes.writeDoubleLE(monotonicMs(), place + DRAFT_HANDED_OVER_AT)
-    // What has to wait for the writer, which has more to do then than this thread, comes with its checksum.
     let flags = frame.ack === 'written' ? DRAFT_WANTS_WRITTEN : 0
-    if (frame.bodyBytes <= CHECKSUM_BODY_BYTES_MAX && this.#ring.hasUntaken) {
+    if (checksum) {
       flags |= DRAFT_CHECKSUMMED
       const unseeded = unseededChecksum(bytes, place + FRAME_HEADER_BYTES, frame.bodyBytes)
       bytes.writeUInt32LE(unseeded, place + DRAFT_CHECKSUM_AT)

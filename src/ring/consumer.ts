@@ -15,7 +15,7 @@ export class RingConsumer {
     this.#targets = new BigInt64Array(memory.control, layout.TARGETS_AT, 2)
   }
 
-  /** Frames handed over and not taken yet. */
+  /** Frames shown and not taken yet. */
   get available(): number {
     return (Atomics.load(this.#words, layout.PUBLISHED) - this.#taken) | 0
   }

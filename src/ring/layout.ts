@@ -4,7 +4,7 @@
  * The control block, in 32-bit words; words that different threads write lie on different cache lines:
  *
  *     0  SIGNAL      coordinator counts up with each piece of news; the writer waits on it
- *     1  PUBLISHED   coordinator: frames handed over so far
+ *     1  PUBLISHED   coordinator: frames shown to the writer so far
  *     2  CLOSE       coordinator: 1 once the log is closing
  *     3  TRIMS       coordinator: trims asked for so far
  *    16  TAKEN       writer: frames that it has begun to commit

@@ -80,11 +80,6 @@ export class RingProducer {
     this.#tail = nextOffset ?? this.#head
   }
 
-  /** Whether a frame that was handed over waits for the writer to take it: it is at work, and will find more to do. */
-  get hasUntaken(): boolean {
-    return Atomics.load(this.#words, layout.TAKEN) !== this.#published
-  }
-
   /** Whether the writer has begun to commit the frame with this number: what became of it is then not known for sure. */
   isTaken(sequence: number): boolean {
     return ((Atomics.load(this.#words, layout.TAKEN) - sequence) | 0) > 0

@@ -149,6 +149,8 @@ export class Writer {
 
   #step(): WriterStep {
     const nowMs = monotonicMs()
+    // Read before the frames are: whoever asks for the end has shown all frames first, so those that are seen now are all.
+    const { closeRequested } = this.#ring
     let holdUntilMs = Number.POSITIVE_INFINITY
     if (this.#ring.available > 0) {
       const batch = this.#collect()
@@ -165,7 +167,7 @@ export class Writer {
       return 0
     }
     if (this.#trim()) return 0
-    if (this.#ring.closeRequested) return 'closing'
+    if (closeRequested) return 'closing'
     const isHeldShortly = holdUntilMs < Number.POSITIVE_INFINITY && this.#delay.isAdaptive
     if (!isHeldShortly && this.#zeroFill()) return 0
     return Math.max(0, Math.min(holdUntilMs, this.#schedule.dueMs) - nowMs)

@@ -3,6 +3,7 @@ import { toErrorRecord } from '../../src/errors.js'
 import { systemError } from '../../src/fs/system-error.js'
 import type { Coordinator } from '../../src/log/coordinator.js'
 import type { AckLevel } from '../../src/options.js'
+import { DRAFT_CHECKSUMMED, DRAFT_FLAGS_AT } from '../../src/ring/layout.js'
 import { scripted } from '../support/scripted-committer.js'
 import {
   LEAST_PENDING_BYTES,
@@ -70,6 +71,43 @@ test('frames are handed over at the end of the turn, or once they are worth it',
   t.is(committer.consumer.available, 4)
   await turn()
   t.is(committer.consumer.available, 6, 'an appendMany shares its frame with nobody')
+})
+
+test('frames that end early are shown to the writer as soon as others', async (t) => {
+  const { coordinator, committer } = await scripted()
+  for (let index = 0; index < 30; index++) {
+    void append(coordinator, 'x'.repeat(4000), 'durable')
+    void append(coordinator, 'y'.repeat(4000), 'written')
+  }
+  t.is(committer.wakes, 2)
+  t.true(committer.consumer.available > 40)
+  t.true(committer.consumer.available < 60, 'what is less than that together waits for the end of the turn')
+})
+
+test('the writer is spared checksums while it is at work, as far as a turn of the event loop allows', async (t) => {
+  const { coordinator, committer } = await scripted()
+  /** Of each frame that the writer sees, whether it comes with its checksum. */
+  const spared = (): boolean[] => {
+    const { consumer } = committer
+    const places = Array.from({ length: consumer.available }, (_, index) => consumer.placeOf(index))
+    consumer.take(places.length)
+    return places.map((place) => (consumer.bytes.readUInt32LE(place + DRAFT_FLAGS_AT) & DRAFT_CHECKSUMMED) !== 0)
+  }
+  const appendFrames = (frames: number): void => {
+    for (let index = 0; index < frames; index++) void append(coordinator, 'x'.repeat(50_000))
+  }
+  appendFrames(1)
+  await turn()
+  t.deepEqual(spared(), [false], 'it has nothing else to do')
+  appendFrames(1)
+  await turn()
+  appendFrames(7)
+  t.deepEqual(spared(), [true, true, true, true, true, true, false], 'one of the turn before, five, and no more')
+  await turn()
+  committer.progress(9, 0)
+  appendFrames(1)
+  await turn()
+  t.deepEqual(spared(), [false, false], 'all that it was shown is written')
 })
 
 test('levels never share a frame, and under immediate nothing does', async (t) => {
@@ -253,4 +291,17 @@ test('what a rollback takes while the log is closing, close() tells', async (t) 
   committer.report({ kind: 'closed', durableLsn: 0 })
   await closed
   t.true(committer.stopped)
+})
+
+test('a writer that ends before it has committed all has failed, however it ends', async (t) => {
+  const { coordinator, committer, told } = await scripted()
+  const lost = watch(append(coordinator, 'lost'))
+  await turn()
+  committer.take()
+  const closed = watch(coordinator.close())
+  committer.report({ kind: 'closed', durableLsn: 0 })
+  await quiet()
+  t.like(lost.settled, { kind: 'rejected', error: { code: 'SLUICE_COMMIT_FAILED', outcome: 'indeterminate' } })
+  t.like(closed.settled, { kind: 'rejected', error: { code: 'SLUICE_FAILED' } })
+  t.deepEqual(told.at(-1), ['failed', 'SLUICE_FAILED'])
 })

@@ -15,6 +15,7 @@ interface Trial {
   readonly fileSystem: SimulatedFileSystem
   readonly writer: Writer
   readonly producer: RingProducer
+  readonly consumer: RingConsumer
   readonly reports: WriterReport[]
   /** Hands over a frame with one record. */
   publish(text: string, ack?: 'durable' | 'written'): void
@@ -39,7 +40,8 @@ function trial(options: Partial<WriterOptions> = {}): Trial {
     segmentBytes: 16 * 1024,
     ...options,
   }
-  const writer = Writer.open(fileSystem, all, recovered, new RingConsumer(memory), {
+  const consumer = new RingConsumer(memory)
+  const writer = Writer.open(fileSystem, all, recovered, consumer, {
     send: (report) => reports.push(report),
     foretell() {},
   })
@@ -47,13 +49,14 @@ function trial(options: Partial<WriterOptions> = {}): Trial {
     fileSystem,
     writer,
     producer,
+    consumer,
     reports,
     publish(text, ack = 'durable') {
       const bytes = Buffer.byteLength(text)
       const frame = encoder.begin(4 + Math.ceil(bytes / 4) * 4, ack)
       if (frame === undefined) throw new Error('the ring is full')
       encoder.put(frame, text, bytes)
-      encoder.handOver()
+      encoder.handOver(false)
       producer.show()
     },
     run() {
@@ -159,6 +162,27 @@ test('a writer that is asked to close makes all durable first, trims, and report
   await writer.finish()
   await writer.abandon()
   t.is(reports.filter(({ kind }) => kind === 'closed').length, 1)
+})
+
+test('frames that come with the end, while the writer has just looked for some, are not left behind', async (t) => {
+  const { publish, run, reports, writer, producer, consumer } = trial()
+  publish('first')
+  run()
+  const { get } = Object.getOwnPropertyDescriptor(RingConsumer.prototype, 'available') ?? {}
+  Object.defineProperty(consumer, 'available', {
+    configurable: true,
+    get() {
+      const available: unknown = get?.call(consumer)
+      Reflect.deleteProperty(consumer, 'available')
+      publish('last')
+      producer.requestClose()
+      return available
+    },
+  })
+  t.not(writer.step(), 'closing', 'it can’t know of the end and not of what comes before')
+  t.is(run(), 'closing')
+  await writer.finish()
+  t.like(reports.at(-1), { kind: 'closed', durableLsn: 2 })
 })
 
 test('a writer says when it is to be stepped again: when a sync is due', (t) => {
