@@ -42,7 +42,7 @@ export type TrialSpec =
   | { readonly kind: 'flush-sessions' }
   /** Reads a log that nobody writes, in every way. */
   | { readonly kind: 'read'; readonly directory: string; readonly gets: number }
-  /** Measures a bare log and an event store in cycles of windows. */
+  /** Measures bare logs and an event store in cycles of windows. */
   | {
       readonly kind: 'append-events'
       readonly directory: string
@@ -121,6 +121,8 @@ export interface TrialResults {
 export interface EventCycle {
   /** Of a log, with the same bytes. */
   readonly bare: number
+  /** Of a log that is given the same events as texts, made on the spot. */
+  readonly text: number
   readonly unconditional: number
   readonly conditional: number
 }
