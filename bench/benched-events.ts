@@ -44,5 +44,10 @@ export const OTHER_EVENT = { type: 'RegionClosed', tags: ['region:none'] }
 
 /** The record of an event, as a bare log would be given it. */
 export function recordOf(event: BenchedEvent): Buffer {
-  return Buffer.from(JSON.stringify(event))
+  return Buffer.from(textOf(event))
+}
+
+/** The same as the text that it is. */
+export function textOf(event: BenchedEvent): string {
+  return JSON.stringify(event)
 }

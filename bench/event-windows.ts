@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DirectoryEventStore, openEventStore } from '../src/events/index.js'
 import { openLog } from '../src/index.js'
-import { benchedEvent, neverMatching, OTHER_EVENT, recordOf, type Tagging } from './benched-events.js'
+import { benchedEvent, neverMatching, OTHER_EVENT, recordOf, type Tagging, textOf } from './benched-events.js'
 import type { EventCycle, GrowthCycle, TrialResults, TrialSpec } from './trial-spec.js'
 
 /** Long beside a batch, short beside the moods of a disk. */
@@ -17,10 +17,11 @@ const WARM_CYCLES = 3
 const SMALL_EVENTS = 1000
 const FILL_APPENDS = 64
 
-const WAYS = ['bare', 'unconditional', 'conditional'] as const
+const WAYS = ['bare', 'text', 'unconditional', 'conditional'] as const
 
 /**
- * Puts a bare log and an event store under load, in turns: windows that follow one another differ in little else, which
+ * Puts bare logs and an event store under load, in turns: a log that is given bytes which are ready, one that is given the
+ * texts of events, made on the spot, as whoever keeps events in a bare log has to, and the store. Windows that follow one another differ in little else, which
  * processes never do. The order changes from cycle to cycle.
  */
 export async function appendEvents(
@@ -28,17 +29,19 @@ export async function appendEvents(
 ): Promise<TrialResults['append-events']> {
   const { producers, tagging } = spec
   const log = await openLog(join(spec.directory, 'bare'))
+  const textLog = await openLog(join(spec.directory, 'text'))
   const store = await openEventStore(join(spec.directory, 'store'))
   await store.append(OTHER_EVENT)
   let number = 0
   const record = recordOf(benchedEvent(1, tagging))
   const appends = {
     bare: () => log.append(record),
+    text: () => textLog.append(textOf(benchedEvent(++number, tagging))),
     unconditional: () => store.append(benchedEvent(++number, tagging)),
     conditional: () => store.append(benchedEvent(++number, tagging), neverMatching(number, tagging)),
   }
   const cycle = async (turn: number): Promise<EventCycle> => {
-    const rates: Record<(typeof WAYS)[number], number> = { bare: 0, unconditional: 0, conditional: 0 }
+    const rates: Record<(typeof WAYS)[number], number> = { bare: 0, text: 0, unconditional: 0, conditional: 0 }
     for (let at = 0; at < WAYS.length; at += 1) {
       const way = WAYS[(at + turn) % WAYS.length] ?? 'bare'
       rates[way] = await rateOf(appends[way], producers, WINDOW_MS)
@@ -50,8 +53,7 @@ export async function appendEvents(
   const cycles: EventCycle[] = []
   while (cycles.length < spec.cycles) cycles.push(await cycle(cycles.length))
   const recordBytes = record.length
-  await log.close()
-  await store.close()
+  await Promise.all([log.close(), textLog.close(), store.close()])
   return { cycles, recordBytes }
 }
 

@@ -55,7 +55,7 @@ export type TrialSpec =
   | { readonly kind: 'flush-sessions' }
   /** Reads a log that nobody writes, in every way. */
   | { readonly kind: 'read'; readonly directory: string; readonly gets: number }
-  /** Measures a bare log and an event store in cycles of windows. */
+  /** Measures bare logs and an event store in cycles of windows. */
   | {
       readonly kind: 'append-events'
       readonly directory: string
@@ -142,6 +142,8 @@ export interface DelayWindow {
 export interface EventCycle {
   /** Of a log, with the same bytes. */
   readonly bare: number
+  /** Of a log that is given the same events as texts, made on the spot. */
+  readonly text: number
   readonly unconditional: number
   readonly conditional: number
 }

@@ -22,19 +22,22 @@ const READS = 2000
 const MILLION = 1_000_000
 const MIB = 2 ** 20
 
-/** One trial: a bare log and a store, with conditions and without; medians of its cycles. */
+/** One trial: two bare logs and a store, with conditions and without; medians of its cycles. */
 interface AppendTrial {
   readonly kind: 'append'
   readonly round: number
   readonly producers: number
   readonly tagging: Tagging
   readonly recordBytes: number
-  /** Appends a second. */
+  /** Appends a second: of a log that is given bytes. */
   readonly bare: number
+  /** Of one that is given texts, which are made on the spot; older records lack it. */
+  readonly text?: number
   readonly unconditional: number
   readonly conditional: number
   /** Of one cycle each. */
   readonly unconditionalToBare: number
+  readonly unconditionalToText?: number
   readonly conditionalToUnconditional: number
 }
 
@@ -94,9 +97,11 @@ async function measureAppends(bench: Bench, round: number, load: (typeof LOADS)[
     ...load,
     recordBytes,
     bare: median(({ bare }) => bare),
+    text: median(({ text }) => text),
     unconditional: median(({ unconditional }) => unconditional),
     conditional: median(({ conditional }) => conditional),
     unconditionalToBare: median(({ bare, unconditional }) => unconditional / bare),
+    unconditionalToText: median(({ text, unconditional }) => unconditional / text),
     conditionalToUnconditional: median(({ unconditional, conditional }) => conditional / unconditional),
   }
 }
@@ -185,27 +190,47 @@ function appendTable(trials: readonly EventTrial[]): Table {
   const rows = LOADS.flatMap(({ producers, tagging }) => {
     const own = of(trials, 'append').filter((trial) => trial.producers === producers && trial.tagging === tagging)
     if (own.length === 0) return []
-    const spread = (figure: (trial: AppendTrial) => number) => spreadOf(own.map(figure))
+    const spread = (figure: (trial: AppendTrial) => number | undefined) => spreadOf(own.map(figure))
     return [
       [
         `${counted(producers)} producers, ${tagging === 'unique' ? 'a tag of its own each' : 'a thousand tags'}`,
-        ...[(t: AppendTrial) => t.bare, (t: AppendTrial) => t.unconditional, (t: AppendTrial) => t.conditional].map(
-          (figure) => shown(spread(figure).median),
-        ),
+        ...[
+          (t: AppendTrial) => t.bare,
+          (t: AppendTrial) => t.text,
+          (t: AppendTrial) => t.unconditional,
+          (t: AppendTrial) => t.conditional,
+        ].map((figure) => shown(spread(figure).median)),
         ...spreadShown(spread((trial) => trial.unconditionalToBare)),
+        ...spreadShown(spread((trial) => trial.unconditionalToText)),
         ...spreadShown(spread((trial) => trial.conditionalToUnconditional)),
       ],
     ]
   })
   return {
-    title: 'Appending events one by one, beside a bare log that appends the same bytes',
+    title: 'Appending events one by one, beside bare logs that append the same records',
     head: [
-      ...['', 'bare log, records/s', 'events/s', 'with a condition, events/s'],
-      ...['events ÷ bare', 'from', 'to', 'with ÷ without condition', 'from', 'to'],
+      ...[
+        '',
+        'log given bytes, records/s',
+        'log given the event’s text, records/s',
+        'events/s',
+        'with a condition, events/s',
+      ],
+      ...[
+        'events ÷ log given bytes',
+        'from',
+        'to',
+        'events ÷ log given text',
+        'from',
+        'to',
+        'with ÷ without condition',
+        'from',
+        'to',
+      ],
     ],
     rows,
     notes: [
-      `Windows of 100 ms in turns, within one process; medians of ${APPEND_CYCLES} cycles of them in each round. Records of about ${shown(of(trials, 'append')[0]?.recordBytes)} B: for the bare log bytes that are there already, for the store a type, a tag and six fields of data, to be written as JSON.`,
+      `Windows of 100 ms in turns, within one process; medians of ${APPEND_CYCLES} cycles of them in each round. Records of about ${shown(of(trials, 'append')[0]?.recordBytes)} B. The store is given a type, a tag and six fields of data, to be written as JSON. One log is given bytes that are there already, which is what the wanted figure is of; the other one a text that JSON.stringify makes of the same event on the spot, as whoever keeps events in a bare log has to (– where an older record lacks it).`,
       'The condition has one type and one tag, and never matches. With a tag of its own: no event has that tag yet. With a thousand tags: many have the tag, and others the type.',
       preparationNote(['sluice']),
     ],

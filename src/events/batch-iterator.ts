@@ -1,7 +1,31 @@
 /** Where an iterator's values come from. */
 export interface BatchSource<T> {
-  /** The next values, one at least; `undefined` at the end. `signal` ends a wait for them. Never called twice at once. */
-  next(signal: AbortSignal): Promise<readonly T[] | undefined>
+  /** The next values, one at least; `undefined` at the end. `end` ends a wait for them. Never called twice at once. */
+  next(end: IterationEnd): Promise<readonly T[] | undefined>
+}
+
+/** Whether an iteration was ended. There is a signal of it for who waits, and not before: to make one takes longer than many a reading. */
+export class IterationEnd {
+  #controller: AbortController | undefined
+  #aborted = false
+
+  get aborted(): boolean {
+    return this.#aborted
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#aborted) this.#controller.abort(DONE)
+    }
+    return this.#controller.signal
+  }
+
+  abort(): void {
+    this.#aborted = true
+    // With a reason that is there: to make an error takes long, too.
+    this.#controller?.abort(DONE)
+  }
 }
 
 interface Waiter<T> {
@@ -19,7 +43,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
 export class BatchIterator<T> implements AsyncIterableIterator<T, undefined, unknown> {
   readonly #source: BatchSource<T>
   readonly #signal: AbortSignal | undefined
-  readonly #stop = new AbortController()
+  readonly #end = new IterationEnd()
   readonly #waiting: Waiter<T>[] = []
   #batch: readonly T[] = []
   #at = 0
@@ -70,7 +94,7 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined, unk
     this.#signal?.addEventListener('abort', onAbort, { once: true })
     try {
       while (this.#waiting.length > 0) {
-        const batch = await this.#source.next(this.#stop.signal)
+        const batch = await this.#source.next(this.#end)
         if (this.#finished) break
         if (batch === undefined) this.#finish()
         else this.#serve(batch)
@@ -104,8 +128,7 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined, unk
     if (this.#finished) return
     this.#finished = true
     this.#batch = []
-    // With a reason that is there: to make an error for each iterator takes longer than many a reading.
-    this.#stop.abort(DONE)
+    this.#end.abort()
     for (const waiter of this.#waiting.splice(0)) waiter.resolve(DONE)
   }
 }

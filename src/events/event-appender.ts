@@ -6,6 +6,7 @@ import { POSITION_MAX, tooMany } from './event-index.js'
 import type { CheckedEvent } from './event-record.js'
 import type { IdWindow } from './id-window.js'
 import { InFlight } from './in-flight.js'
+import { PendingEvents } from './pending-events.js'
 import type { CheckedCondition } from './query.js'
 
 /** What waits for room is held to these bounds, as the log holds what waits for its own. */
@@ -29,8 +30,8 @@ interface WaitingAppend extends Append {
 }
 
 /**
- * Decides appends, in the order of their calls. The index knows every event that was accepted, so a condition is decided at
- * once, without reading; an append that is let through is accepted by the log in the same turn, and so nothing comes in
+ * Decides appends, in the order of their calls. Every event that was accepted is known, to the index or beside it, so a
+ * condition is decided at once, without reading; an append that is let through is accepted by the log in the same turn, and so nothing comes in
  * between. The log must have no other writer.
  *
  * The log itself is asked to reject where it has no room: what waits for it waits here, undecided, and is decided when it
@@ -42,8 +43,7 @@ export class EventAppender {
   readonly #ids: IdWindow
   readonly #bounds: WaitingBounds
   readonly #inFlight = new InFlight()
-  /** Accepted events that the index lacks: it is brought up to them while the writer is at work, or when it is asked. */
-  #unindexed: CheckedEvent[] = []
+  readonly #pending: PendingEvents
   #turnEnds: NodeJS.Immediate | undefined
   readonly #endTurn = (): void => {
     this.#turnEnds = undefined
@@ -56,6 +56,7 @@ export class EventAppender {
   constructor(log: Log, index: EventIndex, ids: IdWindow, bounds: WaitingBounds) {
     this.#log = log
     this.#index = index
+    this.#pending = new PendingEvents(index)
     this.#ids = ids
     this.#bounds = bounds
     log.on('durable', (lsn) => this.#settle(lsn))
@@ -86,12 +87,7 @@ export class EventAppender {
 
   /** Brings the index up to all accepted events. It has those that are durable by itself. */
   bringUpIndex(): void {
-    const events = this.#unindexed
-    const [first] = events
-    if (first === undefined) return
-    this.#unindexed = []
-    if (events.length === 1) this.#index.add(first.type, first.tags)
-    else this.#index.addAll(events)
+    this.#pending.bringUp()
   }
 
   /** Refuses new appends, and those that wait for room. */
@@ -108,7 +104,7 @@ export class EventAppender {
     if (this.#log.status === 'open') {
       const known = this.#known(events)
       if (known !== undefined) return known
-      if (condition !== undefined) {
+      if (condition !== undefined && this.#pending.mayMatch(condition.query)) {
         this.bringUpIndex()
         const match = this.#index.lastMatch(condition.query, condition.after)
         if (match !== undefined) return this.#whenDurable(match.position, () => Promise.reject(conditionError(match)))
@@ -135,7 +131,7 @@ export class EventAppender {
     for (let at = 0; at < events.length; at++) {
       const event = events[at]
       if (event === undefined) break // There are as many as the length says.
-      this.#unindexed.push(event)
+      this.#pending.add(event)
       if (event.id !== undefined) this.#ids.add(event.id, first + at)
     }
     // Behind the log's own end of the turn, which was asked for before.

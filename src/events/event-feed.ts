@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { SluiceError, systemCode } from '../errors.js'
 import type { Log, LogReader, LogRecord } from '../log/contract.js'
-import type { BatchSource } from './batch-iterator.js'
+import type { BatchSource, IterationEnd } from './batch-iterator.js'
 import type { StoredEvent } from './contract.js'
 import type { DurableNews, Subscriber } from './durable-news.js'
 import type { EventIndex } from './event-index.js'
@@ -59,7 +59,7 @@ export class EventFeed implements BatchSource<StoredEvent>, Subscriber {
     this.#left = range.limit
   }
 
-  async next(signal: AbortSignal): Promise<readonly StoredEvent[] | undefined> {
+  async next(iteration: IterationEnd): Promise<readonly StoredEvent[] | undefined> {
     const { log, news } = this.#history
     if (!this.#begun && log.status === 'closed') throw closedError()
     this.#begun = true
@@ -71,7 +71,7 @@ export class EventFeed implements BatchSource<StoredEvent>, Subscriber {
       if (positions.length > 0) return this.#events(positions)
       if (paused) {
         await nextTurn()
-        if (signal.aborted) return undefined
+        if (iteration.aborted) return undefined
         continue
       }
       if (this.#range.end !== undefined) return undefined
@@ -79,8 +79,8 @@ export class EventFeed implements BatchSource<StoredEvent>, Subscriber {
       this.#position = Math.max(this.#position, end + 1)
       // What became durable since that end was chosen: nobody will tell of it any more.
       if (log.durableLsn >= this.#position) continue
-      await news.change(this, signal)
-      if (signal.aborted) return undefined
+      await news.change(this, iteration.signal)
+      if (iteration.aborted) return undefined
       if (news.over === undefined || log.durableLsn >= this.#position) continue
       if (news.over === 'closed') return undefined
       throw news.over

@@ -66,7 +66,7 @@ export class TermTable {
   /** The number of a string; -1 where it has none. */
   find(term: string): number {
     if (term === this.#lastTerm) return this.#lastNumber
-    const hash = this.#hash(term)
+    const hash = this.hashOf(term)
     const number = this.#findHashed(term, hash)
     this.#lastTerm = term
     this.#lastHash = hash
@@ -108,6 +108,21 @@ export class TermTable {
   /** The hash of a string, for {@link fetchSlots} and {@link internHashed}. */
   hashOf(term: string): number {
     return this.#hash(term)
+  }
+
+  /** `false` only for a string that has no number, and was not announced: see {@link HashSlots.mayHave}. */
+  mayHave(term: string): boolean {
+    return this.#slots.mayHave(this.hashOf(term))
+  }
+
+  /**
+   * Says of a string which will be given a number, before any that is announced later, that it may be there; returns its
+   * hash, for {@link internHashed}.
+   */
+  announce(term: string): number {
+    const hash = this.hashOf(term)
+    this.#slots.announce(hash)
+    return hash
   }
 
   /** See {@link HashSlots.fetch}. */

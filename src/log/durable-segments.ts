@@ -1,6 +1,6 @@
 import { SluiceError, systemCode } from '../errors.js'
 import type { SegmentReach } from '../segment/frame-locator.js'
-import type { FramePosition } from '../segment/segment-index.js'
+import type { IndexedFrame } from '../segment/segment-index.js'
 import { SegmentPool } from '../segment/segment-pool.js'
 import type { SegmentReader } from '../segment/segment-reader.js'
 import { type LogView, segmentOf } from './log-view.js'
@@ -44,7 +44,7 @@ export class DurableSegments {
   }
 
   /** Where to begin reading for `lsn` in the segment `reader`. */
-  async locate(reader: SegmentReader, lsn: number, reach: SegmentReach): Promise<FramePosition> {
+  async locate(reader: SegmentReader, lsn: number, reach: SegmentReach): Promise<IndexedFrame> {
     const known = reach.sealed ? undefined : this.view.tailIndex(reader.firstLsn)?.positionFor(lsn)
     return known ?? reader.locate(lsn, reach)
   }

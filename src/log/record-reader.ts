@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.js'
-import { RecordBatch } from '../segment/record-batch.js'
+import { CHUNK_BYTES_MAX, RecordBatch } from '../segment/record-batch.js'
 import { type FoundFrame, frameBehind } from '../segment/segment-reader.js'
 import type { FollowOptions, LogRecord, ReadOptions } from './contract.js'
 import { DurableSegments } from './durable-segments.js'
@@ -29,6 +29,8 @@ export class RecordReader {
   readonly #view: LogView
   readonly #segments: DurableSegments
   #lastFrame: LastFrame | undefined
+  /** What a frame lay in that was kept before the last one. A `get` reads into it: to make new memory for each costs more than to read it. */
+  #spare: Buffer | undefined
   #closed = false
 
   constructor(view: LogView) {
@@ -73,6 +75,7 @@ export class RecordReader {
   async close(): Promise<void> {
     this.#closed = true
     this.#lastFrame = undefined
+    this.#spare = undefined
     await this.#segments.close()
   }
 
@@ -85,17 +88,18 @@ export class RecordReader {
     this.#segments.refuseTrimmed(lsn)
     const { durableLsn } = this.#view
     if (lsn > durableLsn) return undefined
-    const frame =
-      this.#nearLastFrame(lsn) ??
-      (await this.#segments.use(lsn, durableLsn, async (reader, reach) => {
-        const found = await reader.frame(await this.#segments.locate(reader, lsn, reach), lsn)
-        this.#remember({ durableLsn, frame: found })
-        return found
-      }))
-    const run = { window: frame.window, frames: [frame] }
-    const record = new RecordBatch(run, lsn, lsn, PROVED).next()
-    // A frame that is kept for the next `get` is nobody's to write to.
-    return record !== undefined && isKept(frame) ? { ...record, data: Buffer.from(record.data) } : record
+    const near = this.#nearLastFrame(lsn)
+    if (near !== undefined) return recordOf(near, lsn)
+    return this.#segments.use(lsn, durableLsn, async (reader, reach) => {
+      const position = await this.#segments.locate(reader, lsn, reach)
+      const memory = this.#spare
+      this.#spare = undefined
+      const frame = await reader.frame(position, lsn, memory)
+      // At once: as soon as another frame is kept, what this one lies in is read into again.
+      const record = recordOf(frame, lsn)
+      this.#remember({ durableLsn, frame })
+      return record
+    })
   }
 
   /** The frame of `lsn`, where the last `get` found that one or the one before it: who gets one by one reads seldom. */
@@ -110,7 +114,10 @@ export class RecordReader {
   }
 
   #remember(last: LastFrame): void {
-    if (!this.#closed && isKept(last.frame)) this.#lastFrame = last
+    if (this.#closed || !isKept(last.frame)) return
+    const memory = this.#lastFrame?.frame.window.bytes.buffer
+    if (memory !== undefined && memory.byteLength <= CHUNK_BYTES_MAX) this.#spare = Buffer.from(memory)
+    this.#lastFrame = last
   }
 }
 
@@ -127,6 +134,14 @@ class ClosedSource implements BatchSource {
 
 function closedError(): SluiceError {
   return new SluiceError('SLUICE_CLOSED', 'the log is closed')
+}
+
+/** The record of `lsn` in a frame that holds it. */
+function recordOf(frame: FoundFrame, lsn: number): LogRecord | undefined {
+  const run = { window: frame.window, frames: [frame] }
+  const record = new RecordBatch(run, lsn, lsn, PROVED).next()
+  // A frame that is kept for the next `get` is nobody's to write to.
+  return record !== undefined && isKept(frame) ? { ...record, data: Buffer.from(record.data) } : record
 }
 
 /** Whether a frame is short enough to be kept. */

@@ -3,7 +3,7 @@ import type { SegmentFooter } from '../format/segment-footer.js'
 import { FOOTER_TRAILER_BYTES, footerBytesFromTrailer, readSegmentFooter } from '../format/segment-footer.js'
 import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
 import type { SegmentFile } from './segment-file.js'
-import { type FramePosition, INDEX_SPACING_BYTES, SegmentIndex } from './segment-index.js'
+import { type FramePosition, INDEX_SPACING_BYTES, type IndexedFrame, SegmentIndex } from './segment-index.js'
 
 /** What is read at one go to find frame headers. */
 const SCAN_BYTES = 64 * 1024
@@ -40,7 +40,7 @@ export class FrameLocator {
    * Where to begin for `lsn`: at its frame, or at one of the few in the 16 KiB before it.
    * Rejects with `SLUICE_CORRUPT` where a header before it is damaged, and `SLUICE_IO`.
    */
-  async locate(lsn: number, reach: SegmentReach): Promise<FramePosition> {
+  async locate(lsn: number, reach: SegmentReach): Promise<IndexedFrame> {
     const known = this.#known(lsn)
     if (known !== undefined) return known
     // One search after the other: what many callers look for at once is read once.
@@ -56,12 +56,12 @@ export class FrameLocator {
     this.#unindexed = { firstLsn: header.lastLsn + 1, offset: offset + header.frameBytes }
   }
 
-  #known(lsn: number): FramePosition | undefined {
-    if (lsn === this.#unindexed.firstLsn) return this.#unindexed
+  #known(lsn: number): IndexedFrame | undefined {
+    if (lsn === this.#unindexed.firstLsn) return { ...this.#unindexed, nextOffset: undefined }
     return this.#footer === 'read' || lsn < this.#unindexed.firstLsn ? this.#index.positionFor(lsn) : undefined
   }
 
-  async #find(lsn: number, reach: SegmentReach): Promise<FramePosition> {
+  async #find(lsn: number, reach: SegmentReach): Promise<IndexedFrame> {
     if (reach.sealed && this.#footer === 'untried' && this.#known(lsn) === undefined) await this.#readFooter()
     let known = this.#known(lsn)
     while (known === undefined) {

@@ -58,10 +58,17 @@ export class SegmentFile {
 
   /**
    * Up to `bytes` bytes from `offset` on, in memory of their own: fewer than `least` only where the file ends. Asking for
-   * no more than is needed saves the read that finds out whether a short one had come to the end.
+   * no more than is needed saves the read that finds out whether a short one had come to the end. They are read into
+   * `memory`, which then is the window's, where that has room for them.
    */
-  async window(offset: number, bytes: number, least = FRAME_HEADER_BYTES): Promise<FrameWindow> {
-    const buffer = Buffer.allocUnsafeSlow(bytes)
+  async window(
+    offset: number,
+    bytes: number,
+    least = FRAME_HEADER_BYTES,
+    memory: Buffer | undefined = undefined,
+  ): Promise<FrameWindow> {
+    const buffer =
+      memory !== undefined && memory.length >= bytes ? memory.subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes)
     const read = await this.#read(buffer, 0, offset, least)
     return new FrameWindow(buffer.subarray(0, read), offset, this.nonceChecksum)
   }

@@ -7,6 +7,12 @@ export interface FramePosition {
   readonly offset: number
 }
 
+/** A frame that is in an index. */
+export interface IndexedFrame extends FramePosition {
+  /** Where the next frame in the index begins, which no frame before it reaches beyond; `undefined` for the last one. */
+  readonly nextOffset: number | undefined
+}
+
 /**
  * A sparse index of one segment's frames: the first LSN and the offset of one frame in each 16 KiB or so. It grows while
  * the segment is written, goes into the footer when it is sealed, and can be rebuilt by reading frame headers.
@@ -34,7 +40,7 @@ export class SegmentIndex {
   }
 
   /** The last indexed frame that begins at or below `lsn`; `undefined` where there is none. */
-  positionFor(lsn: number): FramePosition | undefined {
+  positionFor(lsn: number): IndexedFrame | undefined {
     let low = 0
     let high = this.lsns.length
     while (low < high) {
@@ -45,6 +51,8 @@ export class SegmentIndex {
     }
     const firstLsn = this.lsns[low - 1]
     const offset = this.offsets[low - 1]
-    return firstLsn === undefined || offset === undefined ? undefined : { firstLsn, offset }
+    return firstLsn === undefined || offset === undefined
+      ? undefined
+      : { firstLsn, offset, nextOffset: this.offsets[low] }
   }
 }

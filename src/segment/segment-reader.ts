@@ -3,7 +3,7 @@ import { FrameLocator, type SegmentReach } from './frame-locator.js'
 import type { FrameWindow, PlacedFrame } from './frame-window.js'
 import { CHUNK_BYTES_MAX, type FrameProof, RecordBatch } from './record-batch.js'
 import { SegmentFile, type SegmentPlace } from './segment-file.js'
-import { type FramePosition, INDEX_SPACING_BYTES } from './segment-index.js'
+import { type FramePosition, INDEX_SPACING_BYTES, type IndexedFrame } from './segment-index.js'
 
 /** What is read first, when nothing tells how much is wanted: the frame for an LSN begins within 16 KiB of its index entry. */
 export const CHUNK_BYTES_MIN = 2 * INDEX_SPACING_BYTES
@@ -46,7 +46,7 @@ export class SegmentReader {
   }
 
   /** Where to begin reading for `lsn`: see {@link FrameLocator.locate}. */
-  async locate(lsn: number, reach: SegmentReach): Promise<FramePosition> {
+  async locate(lsn: number, reach: SegmentReach): Promise<IndexedFrame> {
     return this.#locator.locate(lsn, reach)
   }
 
@@ -90,10 +90,15 @@ export class SegmentReader {
     }
   }
 
-  /** The frame of `lsn`. `position` is a frame at or before it. */
-  async frame(position: FramePosition, lsn: number): Promise<FoundFrame> {
-    for (let next = position; ; ) {
-      const window = await this.#file.window(next.offset, CHUNK_BYTES_MIN)
+  /**
+   * The frame of `lsn`. `position` is a frame at or before it: one read as a rule, since the index says how far it can
+   * reach. It is read into `memory`, where that is given and has room.
+   */
+  async frame(position: IndexedFrame, lsn: number, memory?: Buffer): Promise<FoundFrame> {
+    const { offset, nextOffset = offset } = position
+    const bytes = Math.min(Math.max(nextOffset - offset, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX)
+    for (let next: FramePosition = position; ; ) {
+      const window = await this.#file.window(next.offset, bytes, FRAME_HEADER_BYTES, memory)
       const begin = next
       for (;;) {
         const header = this.#headerIn(window, next, begin, lsn)

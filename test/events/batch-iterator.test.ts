@@ -1,15 +1,15 @@
 import { getEventListeners } from 'node:events'
 import test from 'ava'
-import { BatchIterator, type BatchSource } from '../../src/events/batch-iterator.js'
+import { BatchIterator, type BatchSource, type IterationEnd } from '../../src/events/batch-iterator.js'
 import { quiet, rejection, watch } from '../support/simulated-log.js'
 
 /** A source whose batches a test gives out by hand. */
 class HeldSource implements BatchSource<number> {
-  readonly signals: AbortSignal[] = []
+  readonly ends: IterationEnd[] = []
   give: (batch: readonly number[] | undefined) => void = () => {}
 
-  next(signal: AbortSignal): Promise<readonly number[] | undefined> {
-    this.signals.push(signal)
+  next(end: IterationEnd): Promise<readonly number[] | undefined> {
+    this.ends.push(end)
     return new Promise((resolve) => {
       this.give = resolve
     })
@@ -24,12 +24,12 @@ test('who ends an iteration waits until nothing is being read for it', async (t)
   t.deepEqual(await value, { done: true, value: undefined })
   await quiet()
   t.is(returned.settled, undefined, 'a batch is on its way')
-  t.true(source.signals[0]?.aborted)
+  t.true(source.ends[0]?.aborted)
   source.give([1, 2])
   await quiet()
   t.deepEqual(returned.settled, { kind: 'resolved', value: { done: true, value: undefined } })
   t.deepEqual(await iterator.next(), { done: true, value: undefined })
-  t.is(source.signals.length, 1)
+  t.is(source.ends.length, 1)
 })
 
 test('the signal is listened to only while somebody waits', async (t) => {

@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { rmSync } from 'node:fs'
 import test from 'ava'
+import { IterationEnd } from '../../src/events/batch-iterator.js'
 import type { Query, StoredEvent } from '../../src/events/contract.js'
 import { DurableNews } from '../../src/events/durable-news.js'
 import { EventFeed, type EventHistory, type FeedRange } from '../../src/events/event-feed.js'
@@ -80,7 +81,7 @@ function feedOf(count: number, bytesOf: (lsn: number) => number, given: Partial<
 async function batchesOf(feed: EventFeed): Promise<number[][]> {
   const batches: number[][] = []
   for (;;) {
-    const batch = await feed.next(new AbortController().signal)
+    const batch = await feed.next(new IterationEnd())
     if (batch === undefined) return batches
     batches.push(batch.map(({ position }) => position))
   }
@@ -202,7 +203,7 @@ test('what was looked at in vain is not looked at again', async (t) => {
 
 test('what became durable just before the end is given before the end', async (t) => {
   const { feed, index, news, become } = feedOf(3, () => 100, { start: 4, end: undefined })
-  const next = () => feed.next(new AbortController().signal)
+  const next = () => feed.next(new IterationEnd())
   const first = next()
   await quiet()
   index.add('A', [])

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { IterationEnd } from '../../src/events/batch-iterator.js'
 import { DurableNews } from '../../src/events/durable-news.js'
 import { EventFeed } from '../../src/events/event-feed.js'
 import { EventIndex } from '../../src/events/event-index.js'
@@ -160,7 +161,7 @@ test('a reading that has far to look gives the event loop its turns', async (t) 
     const index = alternating(100_000)
     const feed = feedOf(index, BOTH, backwards)
     let done = false
-    const reading = feed.next(new AbortController().signal).then((batch) => {
+    const reading = feed.next(new IterationEnd()).then((batch) => {
       done = true
       return batch
     })
@@ -179,9 +180,9 @@ test('a reading that has far to look gives the event loop its turns', async (t) 
 
 test('a reading ends between its turns when nobody wants it any more', async (t) => {
   const index = alternating(100_000)
-  const stop = new AbortController()
-  const reading = feedOf(index, BOTH).next(stop.signal)
-  stop.abort()
+  const end = new IterationEnd()
+  const reading = feedOf(index, BOTH).next(end)
+  end.abort()
   t.is(await reading, undefined)
   t.true(index.work.steps <= 8192, `${index.work.steps} steps`)
 })
@@ -190,9 +191,9 @@ test('a reading walks once along what never matches, however many batches it giv
   const index = alternating(20_000)
   const query: CheckedQuery = [...BOTH, { types: [], tags: ['a'] }]
   const feed = feedOf(index, query)
-  const { signal } = new AbortController()
+  const end = new IterationEnd()
   let found = 0
-  for (let batch = await feed.next(signal); batch !== undefined; batch = await feed.next(signal)) found += batch.length
+  for (let batch = await feed.next(end); batch !== undefined; batch = await feed.next(end)) found += batch.length
   t.is(found, 10_000)
   t.true(index.work.steps <= 30_100, `${index.work.steps} steps`)
 })

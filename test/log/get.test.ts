@@ -1,5 +1,6 @@
 import test from 'ava'
 import { RecordReader } from '../../src/log/record-reader.js'
+import { SegmentIndex } from '../../src/segment/segment-index.js'
 import { composeLog, composeSegment, framesOfOne, somePayloads } from '../support/compose-segments.js'
 import { ControlledView } from '../support/controlled-view.js'
 import { random } from '../support/random.js'
@@ -74,6 +75,59 @@ test('a get in the indexed tail costs one read from the start', async (t) => {
   view.indexes.set(1, segment.index)
   t.is((await new RecordReader(view).get(2900))?.lsn, 2900)
   t.is(view.fileSystem.reads, 2, 'header, frame')
+})
+
+test('where the index tells how far a frame can reach, it is got with one read, longer than what is read first as it may be', async (t) => {
+  for (const sealed of [true, false]) {
+    const frames = Array.from({ length: 20 }, (_, at) => somePayloads(1 + 100 * at, 100, 500))
+    const segments = [
+      composeSegment({ firstLsn: 1, frames, sealed }),
+      composeSegment({ firstLsn: 2001, frames: framesOfOne(2001, 1, 9), sealed: false }),
+    ]
+    const view = new ControlledView(sealed ? segments : segments.slice(0, 1))
+    if (!sealed) view.indexes.set(1, segments[0]?.index ?? new SegmentIndex())
+    const reader = new RecordReader(view)
+    for (const lsn of [1, 1999]) await reader.get(lsn) // The footer is read by then.
+    for (const lsn of [950, 1200, 150, 1800]) {
+      const { reads } = view.fileSystem
+      const record = await reader.get(lsn)
+      sameRecords(t, record ? [record] : [], segments, lsn, lsn)
+      t.is(view.fileSystem.reads, reads + 1, `LSN ${lsn}, ${sealed ? 'sealed' : 'the tail'}`)
+    }
+  }
+})
+
+test('what one get is reading into, no other one reads into', async (t) => {
+  const segments = someLog()
+  const view = new ControlledView(segments)
+  const reader = new RecordReader(view)
+  // From here on there is memory that was used before.
+  for (const lsn of [100, 500, 900]) await reader.get(lsn)
+  const gate = new Gate()
+  let isFirst = true
+  view.fileSystem.afterRead = () => {
+    if (!isFirst) return undefined
+    isFirst = false
+    return gate.pass()
+  }
+  const held = reader.get(200)
+  await gate.arrived
+  for (const lsn of [700, 300, 950])
+    sameRecords(
+      t,
+      [await reader.get(lsn)].flatMap((one) => one ?? []),
+      segments,
+      lsn,
+      lsn,
+    )
+  gate.open()
+  sameRecords(
+    t,
+    [await held].flatMap((one) => one ?? []),
+    segments,
+    200,
+    200,
+  )
 })
 
 test('who gets one record after the other reads seldom', async (t) => {

@@ -5,6 +5,7 @@ import { encodeSegmentFooter } from '../../src/format/segment-footer.js'
 import { FORMAT_VERSION, SEGMENT_HEADER_BYTES } from '../../src/format/segment-header.js'
 import type { LogRecord } from '../../src/log/contract.js'
 import { CHUNK_BYTES_MAX } from '../../src/segment/record-batch.js'
+import type { FramePosition } from '../../src/segment/segment-index.js'
 import { CHUNK_BYTES_MIN, SegmentReader } from '../../src/segment/segment-reader.js'
 import {
   type ComposedSegment,
@@ -31,7 +32,7 @@ async function opened(segment: ComposedSegment, fileSystem = new ReadingFileSyst
 async function readOn(reader: SegmentReader, segment: ComposedSegment, fromLsn: number, lastLsn: number) {
   const records: LogRecord[] = []
   try {
-    let position = await reader.locate(fromLsn, { lastLsn, sealed: isSealed(segment) })
+    let position: FramePosition = await reader.locate(fromLsn, { lastLsn, sealed: isSealed(segment) })
     for (let lsn = fromLsn; lsn <= lastLsn; ) {
       const chunk = await reader.records(position, lsn, lastLsn, CHUNK_BYTES_MIN)
       for (let record = chunk.batch.next(); record !== undefined; record = chunk.batch.next()) records.push(record)
