@@ -1,6 +1,7 @@
 import { close, constants, fstat, ftruncate, open, write } from 'node:fs'
 import * as files from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { isDiskFull, SluiceError, systemCode } from '../errors.js'
 import type { DirectoryClaim } from './file-system.js'
@@ -13,6 +14,8 @@ export const LOCK_FILE = 'lock'
 const LOCK_FILE_MODE = 0o600
 /** More than a record of the holder ever takes. */
 const HOLDER_BYTES_MAX = 4096
+/** How long a lock that nobody says to hold is waited for, time after time. */
+const NOBODYS_LOCK_WAITS_MS = [2, 10, 50]
 /** How often a lock file may turn out to have been replaced while it was being locked. */
 const ATTEMPTS_MAX = 10
 
@@ -65,7 +68,7 @@ async function tryLock(directory: string, lockFile: string): Promise<DirectoryCl
   let stillThere: boolean
   try {
     await refuseWhatIsNoFile(fd, lockFile)
-    if (lockingOpen === undefined && (await lockWithProgram(fd)) === 'held') await refuseAsLocked(directory, lockFile)
+    if (lockingOpen === undefined) await lockOrRefuse(fd, directory, lockFile)
     stillThere = await isStillThere(fd, lockFile)
     if (stillThere && lockingOpen === undefined) await refuseLockThatLocksNothing(fd, directory, lockFile)
   } catch (error) {
@@ -78,6 +81,19 @@ async function tryLock(directory: string, lockFile: string): Promise<DirectoryCl
   }
   await noteHolder(fd)
   return new HeldLock(fd)
+}
+
+/**
+ * Locks the open file, or rejects with `SLUICE_LOCKED`. A lock that was given back can last a moment longer, in a process
+ * that another thread had just forked and that has not begun its program: it is asked for again where nobody says that he holds it.
+ */
+async function lockOrRefuse(fd: number, directory: string, lockFile: string): Promise<void> {
+  for (const waitMs of [...NOBODYS_LOCK_WAITS_MS, undefined]) {
+    if ((await lockWithProgram(fd)) === 'taken') return
+    if (waitMs === undefined || (await holderText(lockFile)) !== '') break
+    await delay(waitMs)
+  }
+  await refuseAsLocked(directory, lockFile)
 }
 
 async function openLockFile(directory: string, lockFile: string): Promise<number> {

@@ -72,6 +72,25 @@ onLinux('a lock file that is replaced while it is being locked is locked again',
   await t.throwsAsync(new Claimant(t).claim(directory), { code: 'SLUICE_LOCKED', message: /locked by process / })
 })
 
+onLinux('a lock that nobody says to hold may end in a moment: it is asked for again, and not for ever', async (t) => {
+  const directory = temporaryDirectory(t)
+  const counted = (held: number): string =>
+    pathWithFlock(
+      t,
+      `cd "${directory}"; echo x >> asked; [ "$(wc -l < asked)" -gt ${held} ] || exit 1; exec ${realFlock()} "$@"`,
+    )
+  const asked = (): number => readFileSync(join(directory, 'asked'), 'utf8').length / 2
+  await t.throwsAsync(new Claimant(t, { path: `${counted(4)}:${process.env['PATH']}` }).claim(directory), {
+    code: 'SLUICE_LOCKED',
+  })
+  t.is(asked(), 4)
+  await new Claimant(t, { path: `${counted(7)}:${process.env['PATH']}` }).claim(directory)
+  t.is(asked(), 8, 'the fourth time it was free')
+  const third = new Claimant(t, { path: `${counted(0)}:${process.env['PATH']}` })
+  await t.throwsAsync(third.claim(directory), { code: 'SLUICE_LOCKED', message: /locked by process / })
+  t.is(asked(), 9, 'where somebody says that he holds it, he does')
+})
+
 onLinux('a lock file that is replaced each time can not be locked', async (t) => {
   const directory = temporaryDirectory(t)
   const path = pathWithFlock(t, `cd "${directory}"; rm lock; : > lock; exec ${realFlock()} "$@"`)
