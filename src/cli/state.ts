@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
-import { openStateStore, type RestoredState, restoreState, type StateStore, stateHistory } from '../state/index.js'
+import {
+  type CheckpointReport,
+  openStateStore,
+  type RestoredState,
+  restoreState,
+  type StateStore,
+  stateHistory,
+} from '../state/index.js'
 import type { CommandStreams } from './command.js'
 import { parseArguments, parseLsn } from './command-line.js'
 import { type ExitCode, NO_SUCH_KEY } from './exit-code.js'
@@ -160,9 +167,15 @@ async function checkpoint(
   directory: string,
   _: readonly string[],
   { json = false }: Options,
-  { output }: CommandStreams,
+  { output, messages }: CommandStreams,
 ): Promise<ExitCode> {
-  const report = isThere(directory) ? await withStore(directory, (store) => store.checkpoint()) : undefined
+  const made = (store: StateStore<Json>): Promise<CheckpointReport | undefined> => {
+    store.on('tidyFailed', ({ message }) =>
+      messages.say(`the checkpoint is made; tidying up behind it failed: ${message}`),
+    )
+    return store.checkpoint()
+  }
+  const report = isThere(directory) ? await withStore(directory, made) : undefined
   if (json) putJson(output, report ?? null)
   else output.putLine(checkpointText(report))
   return 0

@@ -1,6 +1,7 @@
 import { removeSnapshot } from '../snapshot/snapshot-place.js'
 import { backupName } from './backup-name.js'
 import type { Backups } from './backups.js'
+import { CheckpointTimer } from './checkpoint-timer.js'
 import type { CheckpointReport } from './contract.js'
 import type { Keyspace } from './keyspace.js'
 import { Pace } from './pace.js'
@@ -36,12 +37,16 @@ export interface CheckpointListener {
   progress(progress: { readonly lsn: number; readonly entries: number; readonly of: number }): void
   made(report: CheckpointReport): void
   failed(error: Error): void
+  /** One was made, and what came behind it failed. */
+  tidyFailed(error: Error): void
 }
 
-/** What is in the log and in no snapshot yet, and how large the last snapshot is. */
+/** What is in the log and in no snapshot yet, and the last snapshot. */
 export interface CheckpointBase {
   readonly logBytes: number
   readonly snapshotBytes: number
+  /** When the last snapshot was made; where there is none, the time of the first write; `undefined` where there is neither. */
+  readonly since: number | undefined
 }
 
 /** Makes checkpoints: when they are due, or asked for; never two at a time. */
@@ -54,35 +59,57 @@ export class Checkpointer<V> {
   #snapshotBytes: number
   /** A checkpoint that failed is not tried again before so much is in the log. */
   #notBefore = 0
+  #isBegun = false
   /** The one that is due by itself. */
   #due: Promise<void> | undefined
   /** One that was asked for, and has not begun: all who ask until then share it. */
   #asked: Promise<CheckpointReport | undefined> | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #timer: CheckpointTimer | undefined
+  /** When the state of the last snapshot was that of the store, as the timer counts from there. */
+  #since: number | undefined
+  #tidyFailure: Error | undefined
 
   constructor(parts: CheckpointerParts<V>, turns: Turns, base: CheckpointBase) {
     this.#parts = parts
     this.#turns = turns
     this.#offset = base.logBytes - parts.keys.settledLength
     this.#snapshotBytes = base.snapshotBytes
+    this.#since = base.since
     const everyMs = parts.compaction?.everyMs
-    if (everyMs !== undefined) this.#timer = setInterval(() => this.#begin(), everyMs).unref()
+    if (everyMs !== undefined) this.#timer = new CheckpointTimer(everyMs, () => this.check())
   }
 
-  /** Something became durable: a checkpoint may be due. */
+  /** Why the last tidying failed; `undefined` where it didn't. */
+  get tidyFailure(): Error | undefined {
+    return this.#tidyFailure
+  }
+
+  /** From now on checkpoints are made by themselves. Not before the store is whole: an opening that fails must leave nothing that writes. */
+  begin(): void {
+    this.#isBegun = true
+    if (this.#since !== undefined) this.#timer?.count(this.#parts.now() - this.#since)
+    this.check()
+  }
+
+  /** Something became durable, or time is over: a checkpoint may be due. */
   check(): void {
     const { compaction } = this.#parts
-    if (compaction === undefined || this.#due !== undefined || this.#asked !== undefined) return
     const bytes = this.#logBytes
-    if (bytes < compaction.logBytes || bytes < compaction.ratio * this.#snapshotBytes || bytes < this.#notBefore) return
-    this.#begin()
+    if (compaction === undefined || !this.#isBegun || bytes === 0) return
+    // Where there was no checkpoint ever, the first write begins the time.
+    if (this.#timer?.isCounting === false) this.#timer.count(0)
+    if (this.#due !== undefined || this.#asked !== undefined) return
+    const isEnough = bytes >= compaction.logBytes && bytes >= compaction.ratio * this.#snapshotBytes
+    if (this.#timer?.isDue === true || (isEnough && bytes >= this.#notBefore)) this.#begin()
   }
 
   /** Makes one of the state that there is now. */
   request(): Promise<CheckpointReport | undefined> {
     this.#asked ??= this.#turns.run(() => {
       this.#asked = undefined
-      return this.#logBytes === 0 ? Promise.resolve(undefined) : this.make(this.#parts.schemaVersion)
+      if (this.#logBytes > 0) return this.make(this.#parts.schemaVersion)
+      const made = Promise.resolve(undefined)
+      return this.#tidyFailure === undefined ? made : this.#tidy().then(() => made)
     })
     return this.#asked
   }
@@ -92,24 +119,34 @@ export class Checkpointer<V> {
     const began = performance.now()
     const report = await this.#parts.dumps.run(() => this.#write(schema, began))
     await this.#parts.record(report.file)
-    await this.tidy()
+    // From here on it has succeeded, whatever comes of the rest.
+    await this.#tidy()
     this.#notBefore = 0
     this.#parts.listener.made(report)
     return report
   }
 
-  /** Removes and compresses old backups, and trims the log below those that it is kept for. */
-  async tidy(): Promise<void> {
-    const { backups, retention, gzipAfterMs, now, trim } = this.#parts
-    const lsn = await backups.tidy(retention, now() - gzipAfterMs, this.#abort.signal)
-    if (lsn !== undefined) await trim(lsn)
-  }
-
   /** Ends the one that is under way, with this reason. Resolves once nothing is under way any more. */
   async stop(reason: Error): Promise<void> {
-    clearInterval(this.#timer)
+    this.#timer?.stop()
     this.#abort.abort(reason)
     await this.#turns.run(async () => {})
+  }
+
+  /** Removes and compresses old backups, and trims the log below those that it is kept for. Where that fails, the next time makes up for it. */
+  async #tidy(): Promise<void> {
+    const { backups, retention, gzipAfterMs, now, trim, listener } = this.#parts
+    this.#tidyFailure = undefined
+    try {
+      const lsn = await backups.tidy(retention, now() - gzipAfterMs, this.#abort.signal)
+      if (lsn !== undefined) await trim(lsn)
+    } catch (cause) {
+      // Closing ends it: what is left is left to the next owner.
+      if (this.#abort.signal.aborted) return
+      const error = cause instanceof Error ? cause : new Error(String(cause), { cause })
+      this.#tidyFailure = error
+      listener.tidyFailed(error)
+    }
   }
 
   get #logBytes(): number {
@@ -117,7 +154,7 @@ export class Checkpointer<V> {
   }
 
   #begin(): void {
-    if (this.#due !== undefined || this.#abort.signal.aborted || this.#logBytes === 0) return
+    if (this.#abort.signal.aborted) return
     this.#due = this.#turns
       .run(() => this.make(this.#parts.schemaVersion))
       .then(
@@ -130,6 +167,8 @@ export class Checkpointer<V> {
       )
       .finally(() => {
         this.#due = undefined
+        // Time may have been over meanwhile.
+        if (!this.#abort.signal.aborted) this.check()
       })
   }
 
@@ -138,9 +177,12 @@ export class Checkpointer<V> {
     const dump = keys.beginDump()
     const { lsn, entries } = dump
     const settledLength = keys.settledLength
+    const created = now()
+    this.#since = created
+    if (this.#isBegun) this.#timer?.count(0)
     try {
       const { name } = backupName(lsn, schema, false)
-      const times = { time: await timeOf(lsn), created: now(), replaced: await replaced() }
+      const times = { time: await timeOf(lsn), created, replaced: await replaced() }
       const head = { lsn, schema, ...times, entries, gzip: false }
       const pace = new Pace(() => keys.accepts)
       const place = backups.place(name)

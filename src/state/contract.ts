@@ -32,7 +32,11 @@ export interface CompactionOptions {
    * @default 1
    */
   readonly ratio?: number
-  /** And every so many milliseconds, where anything changed: 1 to 2^31-1. @default never */
+  /**
+   * Or once anything has changed and so many milliseconds have passed since the last checkpoint, also one before the opening; where there never was
+   * one, since the first write: 1 to 2^31-1.
+   * @default never
+   */
   readonly everyMs?: number
 }
 
@@ -183,8 +187,10 @@ export interface StateEvents {
   checkpoint: (report: CheckpointReport) => void
   /** So many of the entries of a checkpoint are written. */
   checkpointProgress: (progress: { readonly lsn: number; readonly entries: number; readonly of: number }) => void
-  /** A checkpoint that was due by itself could not be made; nothing is lost, and it is tried again once the log has grown. */
+  /** A checkpoint that was due by itself could not be made; nothing is lost, and it is tried again once the log has grown, or `everyMs` later. */
   checkpointFailed: (error: Error) => void
+  /** A checkpoint was made, and old ones could not be removed or compressed, or the log not trimmed: see {@link StateStore.tidyFailure}. */
+  tidyFailed: (error: Error) => void
   /** The plain JSON file could not be written; it is tried again after the next change. */
   jsonFailed: (error: Error) => void
   /** The disk was full: what was accepted above this LSN is taken back. */
@@ -242,7 +248,8 @@ export interface StateStore<V> extends StateReader<V>, EventEmitter<StateEvents>
   flush(): Promise<void>
   /**
    * Writes the state as it is into a snapshot, in the background, and gives up the part of the log that no kept snapshot needs. Where one is
-   * under way, it resolves with that one's successor, for what is asked for now; `undefined` where nothing changed since the last one.
+   * under way, it resolves with that one's successor, for what is asked for now; `undefined` where nothing changed since the last one. Once the
+   * snapshot is durable it has succeeded: where giving up what is not needed any more fails, that is told by `tidyFailed`.
    * Rejects with `SLUICE_CLOSED`, `SLUICE_FAILED`, `SLUICE_DISK_FULL`, `SLUICE_IO`.
    */
   checkpoint(): Promise<CheckpointReport | undefined>
@@ -258,6 +265,11 @@ export interface StateStore<V> extends StateReader<V>, EventEmitter<StateEvents>
   restore(options: { readonly at: number | Date }): Promise<RestoredState<V>>
   /** All changes of a key that the log still has, oldest first. */
   history(key: string): AsyncIterable<StateChange<V>>
+  /**
+   * Why old checkpoints could not be removed or compressed, or the log not trimmed, behind the last checkpoint; `undefined` where nothing failed. It costs
+   * room on the disk alone, and is made up for by the next checkpoint, or the next call of {@link checkpoint}.
+   */
+  readonly tidyFailure: Error | undefined
   readonly recovery: StateRecovery
   readonly status: LogStatus
   /** All up to this LSN is durable. */

@@ -29,11 +29,15 @@ export class LoadedState<V> {
   /** Keys whose values are older than `schemaVersion`, and their versions. */
   readonly versions = new Map<string, number>()
   snapshot: BackupName | undefined
+  /** When that was made: milliseconds since the epoch. */
+  snapshotCreated: number | undefined
   foundVersion = 1
   /** Records of the log that came after the snapshot. */
   replayed = 0
   /** The bytes of those that write. */
   replayedBytes = 0
+  /** The time of the first of those: milliseconds since the epoch. */
+  firstReplayed: number | undefined
   /** Snapshots above the one that was read that the log tells of. */
   readonly checkpoints = new Set<string>()
   /** Whether a plain file was being adopted, and the end is missing. */
@@ -62,13 +66,14 @@ export class LoadedState<V> {
     this.versions.clear()
   }
 
-  replay(lsn: number, record: StateRecord, bytes: number): void {
+  replay(lsn: number, record: StateRecord, bytes: number, timestamp: number): void {
     this.replayed++
     if (record.kind === 'checkpoint') {
       this.checkpoints.add(record.file)
     } else if (record.kind === 'writes') {
       this.note(record.schema)
       this.replayedBytes += bytes
+      this.firstReplayed ??= timestamp
       for (const { key, content } of record.writes) this.put(key, lsn, content, record.schema)
     } else {
       this.adopting = record.kind === 'adopt'
@@ -96,7 +101,7 @@ export async function loadState<V>(
   if (!isWhole && base < toLsn) {
     for await (const { lsn: next, data, timestamp } of source.read({ from: base + 1, to: toLsn })) {
       if (timestamp > toTime) break
-      state.replay(next, decodeStateRecord(next, data), data.length)
+      state.replay(next, decodeStateRecord(next, data), data.length, timestamp)
       lsn = next
     }
   }
@@ -142,6 +147,7 @@ async function fromSnapshot<V>(
       state.keys.loaded(head.lsn)
       state.note(head.schema)
       state.snapshot = backup
+      state.snapshotCreated = head.created
       return { state, isWhole }
     } catch (error) {
       if (!(error instanceof SluiceError) || systemCode(error) !== 'SLUICE_CORRUPT') throw error

@@ -63,10 +63,11 @@ export async function startStore<V>(
         progress: (progress) => store.emit('checkpointProgress', progress),
         made: (report) => store.emit('checkpoint', report),
         failed: (error) => store.emit('checkpointFailed', error),
+        tidyFailed: (error) => store.emit('tidyFailed', error),
       },
     },
     new Turns(),
-    { logBytes: state.replayedBytes, snapshotBytes },
+    { logBytes: state.replayedBytes, snapshotBytes, since: state.snapshotCreated ?? state.firstReplayed },
   )
   for (const version of dueMigrations(state)) {
     migrated[version] = migrateTo(version, options.migrations, state)

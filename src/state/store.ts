@@ -75,7 +75,7 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
     this.#checkpointer = checkpointer
     this.#json = json
     json?.check()
-    checkpointer.check()
+    checkpointer.begin()
   }
 
   get size(): number {
@@ -84,6 +84,10 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
 
   get status(): LogStatus {
     return this.#isClosing && this.#log.status === 'open' ? 'closing' : this.#log.status
+  }
+
+  get tidyFailure(): Error | undefined {
+    return this.#checkpointer?.tidyFailure
   }
 
   get durableLsn(): number {

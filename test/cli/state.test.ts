@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { type CheckpointReport, openStateStore, type StateChange } from '../../src/state/index.js'
@@ -44,6 +44,21 @@ test.serial('sluice state sets, gets, lists, deletes, tells the history of a key
   await writes(['set', 'c', '1'], '')
   const line = (await state('checkpoint')).stdout.toString()
   t.regex(line, /^\d{16}-1\.snapshot: the state after LSN \d+, 3 keys, \d+ B, in [\d.]+ (ms|s)\n$/)
+})
+
+test.serial('sluice state has made a checkpoint also where tidying up behind it fails, and says so', async (t) => {
+  const directory = join(temporaryDirectory(t), 'store')
+  const store = await openStateStore<unknown>(directory)
+  await store.set('ada', 7)
+  await store.checkpoint()
+  await store.set('ada', 8)
+  await store.close()
+  // Nobody can read this: it is a folder.
+  mkdirSync(join(directory, 'snapshots', '0000000000000000-1.snapshot'))
+  const { exit, stdout, stderr } = await program(['state', directory, 'checkpoint'])
+  t.is(exit, 0)
+  t.regex(stdout.toString(), /^\d{16}-1\.snapshot: the state after LSN/)
+  t.regex(stderr, /^the checkpoint is made; tidying up behind it failed: .*0000000000000000-1\.snapshot.*\n$/)
 })
 
 test.serial('sluice state tells the history of a key to people, and to programs', async (t) => {

@@ -3,7 +3,7 @@ import type { CheckpointReport, StateOptions } from '../../src/state/contract.js
 import { openStateStore, restoreState, tryMigrations } from '../../src/state/open-state-store.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 import { bytesOf } from '../support/simulated-files.js'
-import { putFiles, quiet, rejection, rejects, turn } from '../support/simulated-log.js'
+import { putFiles, quiet, rejection, rejects, SEGMENT, turn } from '../support/simulated-log.js'
 import {
   contentOf,
   openBegunState,
@@ -187,6 +187,85 @@ test('a checkpoint that fails costs nothing but itself', async (t) => {
   const again = await openSimulatedState<string>(options, fileSystem)
   t.is(again.store.size, 5)
   await again.store.close()
+})
+
+test('a checkpoint that is durable succeeds, also where tidying up behind it fails: that is told, and done the next time', async (t) => {
+  const { store, fileSystem } = await openSimulatedState<string>({ ...SMALL, backups: { keep: 2, gzipAfterMs: false } })
+  const failures: Error[] = []
+  store.on('tidyFailed', (error) => failures.push(error))
+  const made: string[] = []
+  store.on('checkpoint', ({ file }) => made.push(file))
+  const next = async (): Promise<void> => {
+    for (let key = 0; key < 10; key++) await store.set(`${key}`, `${made.length} ${PADDING}`)
+    const report = await store.checkpoint()
+    t.is(report?.file, made.at(-1), 'the caller has what it asked for')
+  }
+  await next()
+  await next()
+  t.deepEqual([failures, store.tidyFailure], [[], undefined])
+  fileSystem.inject({ call: 'remove', path: SNAPSHOT, error: 'EIO' })
+  await next()
+  t.is(failures.length, 1)
+  t.is(store.tidyFailure, failures[0])
+  t.like(store.tidyFailure, { code: 'SLUICE_IO' })
+  t.deepEqual(snapshotsOf(fileSystem), made, 'the first one is one too many')
+  await next()
+  t.deepEqual([failures.length, store.tidyFailure], [1, undefined])
+  t.deepEqual(snapshotsOf(fileSystem), made.slice(-2))
+
+  fileSystem.inject({ call: 'removeSync', path: SEGMENT, error: 'EIO' })
+  await next()
+  t.is(failures.length, 2)
+  const kept = segmentsOf(fileSystem)[0]
+  fileSystem.inject({ call: 'remove', path: SNAPSHOT, error: 'EIO' })
+  await next()
+  t.is(failures.length, 3)
+  t.is(store.status, 'open')
+  // Nothing changes any more: who asks for a checkpoint has the tidying made up for.
+  t.is(await store.checkpoint(), undefined)
+  t.is(store.tidyFailure, undefined)
+  t.deepEqual(snapshotsOf(fileSystem), made.slice(-2))
+  t.not(segmentsOf(fileSystem)[0], kept)
+  await store.close()
+})
+
+test('closing that cuts short the tidying behind a checkpoint takes nothing from the checkpoint', async (t) => {
+  let now = 0
+  const options: StateOptions = { ...SMALL, backups: { gzipAfterMs: 0 }, now: () => ++now }
+  const { store, fileSystem } = await openSimulatedState<string>(options)
+  const failures: unknown[] = []
+  store.on('tidyFailed', (error) => failures.push(error))
+  await store.set('a', PADDING)
+  const first = (await store.checkpoint())?.file ?? ''
+  const release = fileSystem.inject({ call: 'write', path: /gzip/, hold: true })
+  await store.set('a', '')
+  const asked = store.checkpoint()
+  await quiet()
+  const closed = store.close()
+  release()
+  const second = (await asked)?.file ?? ''
+  await closed
+  t.deepEqual([failures, store.tidyFailure], [[], undefined])
+  t.deepEqual(snapshotsOf(fileSystem), [first, second])
+})
+
+test('an opening that has migrated is not refused because it could not tidy up', async (t) => {
+  const fileSystem = await checkpointed(3, { ...SMALL, backups: { keep: 2 } })
+  fileSystem.inject({ call: 'remove', path: SNAPSHOT, error: 'EIO' })
+  const options: StateOptions = {
+    ...SMALL,
+    backups: { keep: 2 },
+    schemaVersion: 2,
+    migrations: { 2: (value) => value },
+  }
+  const { store } = await openSimulatedState<string>(options, fileSystem)
+  t.deepEqual(store.recovery.migrated, { 2: 11 })
+  t.like(store.tidyFailure, { code: 'SLUICE_IO' })
+  await store.set('more', '')
+  await store.checkpoint()
+  t.is(store.tidyFailure, undefined)
+  t.is(snapshotsOf(fileSystem).length, 2)
+  await store.close()
 })
 
 test('a snapshot of which nobody knows whether its name stays is removed', async (t) => {
