@@ -15,8 +15,10 @@ export class JsonFile<V> {
   readonly #abort = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
-  /** `keys.settledLsn` of what the file has; -1: nobody knows what it has. */
+  /** `keys.settledLsn` of what the file is known to have; -1: nothing is known of it. */
   #writtenLsn = -1
+  /** That of what was written last, or was to be. */
+  #triedLsn = -1
 
   constructor(
     place: SnapshotPlace,
@@ -43,8 +45,8 @@ export class JsonFile<V> {
         })
         .finally(() => {
           this.#writing = undefined
-          // After a failure it is the next change that brings another attempt.
-          if (this.#writtenLsn !== -1 && this.#writtenLsn !== this.#keys.settledLsn) this.check()
+          // What has changed meanwhile. After a failure, too, it is a change that brings another attempt.
+          if (this.#triedLsn !== this.#keys.settledLsn) this.check()
         })
     }, this.#debounceMs).unref()
   }
@@ -60,13 +62,11 @@ export class JsonFile<V> {
   #write(signal = this.#abort.signal): Promise<void> {
     return this.#dumps.run(async () => {
       const dump = this.#keys.beginDump()
+      this.#triedLsn = dump.lsn
       const pace = new Pace(() => this.#keys.accepts)
       try {
         await replaceFile(this.#place, pieces(), signal)
         this.#writtenLsn = dump.lsn
-      } catch (error) {
-        this.#writtenLsn = -1
-        throw error
       } finally {
         dump.end()
       }

@@ -596,6 +596,56 @@ test('a plain file is written again for what has changed while it was written, a
   await again.store.close()
 })
 
+test('a plain file that could not be written is tried again for each change that came since, and only for that', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  // The file's own timers don't keep a process alive.
+  const alive = setInterval(() => {}, 60_000)
+  t.teardown(() => clearInterval(alive))
+  let written = rewritten(fileSystem)
+  const { store } = await openSimulatedState<number>(WITH_JSON, fileSystem)
+  await written
+  let attempts = 0
+  fileSystem.onCall(({ call, to }) => {
+    if (call === 'rename' && to === JSON_FILE) attempts++
+  })
+  const failing = (): Promise<Error> => new Promise((resolve) => store.once('jsonFailed', resolve))
+  // Nothing changes behind the failure.
+  let failed = failing()
+  fileSystem.inject({ call: 'rename', path: /players\.json/, error: 'EIO' })
+  await store.set('ada', 1)
+  t.like(await failed, { code: 'SLUICE_IO' })
+  for (let timers = 0; timers < 5; timers++) await new Promise((resolve) => setTimeout(resolve, 0))
+  await quiet()
+  t.is(attempts, 1, 'it would fail again')
+  t.is(textOf(fileSystem, JSON_FILE).trim(), '{}')
+  // The next change brings an attempt, which fails as well; what changes during that brings the next one by itself.
+  failed = failing()
+  const release = fileSystem.inject({ call: 'rename', path: /players\.json/, hold: true, error: 'EIO' })
+  const begun = new Promise<void>((resolve) => {
+    const stop = fileSystem.onCall(({ call, to }) => {
+      if (call !== 'rename' || to !== JSON_FILE) return
+      stop()
+      resolve()
+    })
+  })
+  await store.set('ada', 2)
+  await begun
+  await store.set('ada', 3)
+  written = rewritten(fileSystem)
+  release()
+  await failed
+  await written
+  t.deepEqual(JSON.parse(textOf(fileSystem, JSON_FILE)), { ada: 3 })
+  t.is(attempts, 3)
+  // Closing is one more occasion.
+  failed = failing()
+  fileSystem.inject({ call: 'rename', path: /players\.json/, error: 'EIO' })
+  await store.set('ada', 4)
+  await failed
+  await store.close()
+  t.deepEqual(JSON.parse(textOf(fileSystem, JSON_FILE)), { ada: 4 })
+})
+
 test('a plain file that is there before the store becomes its first content', async (t) => {
   const content = JSON.stringify({ ada: { x: 1 }, bob: null, 7: [1, 2] }).replace('bob', '__proto__')
   const fileSystem = new SimulatedFileSystem()

@@ -154,3 +154,27 @@ test('what a checkpoint removes while it is read is read again', async (t) => {
   mend()
   await store.close()
 })
+
+test('beside a process that trims what is being read, the log is looked at anew', async (t) => {
+  const options: StateOptions = { compaction: false, log: { segmentBytes: 16 * 1024 }, backups: { keep: 2 } }
+  const { store, fileSystem } = await openSimulatedState<string>(options)
+  const write = async (round: number): Promise<void> => {
+    for (let key = 0; key < 10; key++) await store.set(`${key}`, `${round} ${PADDING}`)
+    await store.checkpoint()
+  }
+  // Its log begins behind the first LSN already: without a snapshot it is not to be read.
+  for (let round = 1; round <= 4; round++) await write(round)
+  const release = fileSystem.inject({ call: 'open', path: /snapshots\//, hold: true })
+  const restored = restoreState<string>(STATE, { fileSystem })
+  await quiet()
+  const before = snapshotsOf(fileSystem)
+  for (let round = 5; round <= 8; round++) await write(round)
+  t.false(
+    snapshotsOf(fileSystem).some((name) => before.includes(name)),
+    'all that it knows of is gone, and so is the log behind it',
+  )
+  release()
+  const state = await restored
+  t.deepEqual([state.get('9'), state.size], [`8 ${PADDING}`, 10])
+  await store.close()
+})
