@@ -54,7 +54,7 @@ export interface LogTuning {
    */
   readonly ack?: AckLevel
   /**
-   * When the directory is synced: in each batch that changed it, or in every batch.
+   * When the directory is synced: in each batch that changed it, or with every sync.
    * @default 'changed'
    */
   readonly directorySync?: 'changed' | 'always'
@@ -82,11 +82,12 @@ export interface LogTuning {
    */
   readonly onFull?: 'wait' | 'reject'
   /**
-   * How many appends may wait for room; past it even `'wait'` rejects with `SLUICE_QUEUE_FULL`. 0 to 1,048,576.
+   * How many appends may wait for room; past it, or once their copies take half of `maxPendingBytes`, even `'wait'` rejects
+   * with `SLUICE_QUEUE_FULL`. 0 to 1,048,576.
    * @default 16384
    */
   readonly maxWaiting?: number
-  /** The URL of the worker's entry, a file, for bundlers that move files: by default `workers/writer.js` of this package. */
+  /** The URL of the worker's entry, a file, for bundlers that move files: by default `workers/writer.bundle.js` of this package. */
   readonly workerUrl?: URL
 }
 

@@ -47,6 +47,7 @@ export interface FollowOptions {
 }
 
 export interface LogRecord {
+  /** Its log sequence number: 1 for the first record of a log, and one more for each. */
   readonly lsn: number
   /** The record's bytes, the reader's own: never memory that the log will use again. */
   readonly data: Buffer
@@ -81,7 +82,10 @@ export type BatchCause = 'idle' | 'records' | 'bytes' | 'delay' | 'flush' | 'imm
  * once the promises of a batch are settled, but before the code that awaits them goes on: that has to wait its turn.
  */
 export interface LogEvents {
-  /** A batch was written, and synced unless its sync is deferred. */
+  /**
+   * A batch was written, and synced unless its sync is deferred, or somebody waits for the write alone (`ack: 'written'`):
+   * then it is told before the sync, with `syncMs` 0.
+   */
   commit: (figures: CommitFigures) => void
   /** All up to `lsn` is durable now. */
   durable: (lsn: number) => void
@@ -95,6 +99,7 @@ export interface LogEvents {
   drain: () => void
   /** The log latched itself; only a reopen recovers. */
   failed: (error: SluiceError) => void
+  /** The log is closed, whether or not {@link Log.close} resolves: everything is released. Nothing is told after it. */
   close: () => void
 }
 
@@ -136,7 +141,8 @@ export interface Log extends EventEmitter<LogEvents> {
   /**
    * The durable records from `from` to `to`, in LSN order. Throws `SLUICE_TRIMMED` where `from` lies below `firstLsn`, or
    * a segment is trimmed away while it is read; `SLUICE_CORRUPT`, naming segment, offset and LSNs, instead of returning
-   * damaged data; and `SLUICE_IO` where a system call fails.
+   * damaged data; and `SLUICE_IO` where a system call fails. The call itself throws `SLUICE_INVALID_ARGUMENT` (options), and
+   * rejects a first record with `SLUICE_CLOSED` on a closed log.
    */
   read(options?: ReadOptions): AsyncIterable<LogRecord>
   /**
@@ -147,8 +153,8 @@ export interface Log extends EventEmitter<LogEvents> {
    */
   follow(options?: FollowOptions): AsyncIterable<LogRecord>
   /**
-   * The record with this LSN; `undefined` past `durableLsn`. Rejects with `SLUICE_TRIMMED` below `firstLsn`, else as `read`
-   * throws.
+   * The record with this LSN; `undefined` past `durableLsn`. Throws `SLUICE_INVALID_ARGUMENT`; rejects with `SLUICE_TRIMMED`
+   * below `firstLsn`, else as `read` throws.
    */
   get(lsn: number): Promise<LogRecord | undefined>
   /**
@@ -179,14 +185,15 @@ export interface Log extends EventEmitter<LogEvents> {
    * tells of that, and the next opening finds no clean shutdown.
    */
   close(): Promise<void>
+  /** The same as {@link Log.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A log that another process may be writing to, for reading: it takes no lock and changes nothing. */
 export interface LogReader {
-  /** As `Log.read`, up to what the mark file says is durable. */
+  /** As `Log.read`, up to what the mark file says is durable; and `SLUICE_UNSUPPORTED_FORMAT` for files of a newer version. */
   read(options?: ReadOptions): AsyncIterable<LogRecord>
-  /** As `Log.get`. */
+  /** As `Log.get`; and `SLUICE_UNSUPPORTED_FORMAT` for files of a newer version. */
   get(lsn: number): Promise<LogRecord | undefined>
   /**
    * As `Log.follow`; it ends when this reader is closed. It looks at the mark file every few milliseconds, and keeps the
@@ -196,8 +203,13 @@ export interface LogReader {
   /** As the mark file said when it was last looked at. */
   readonly firstLsn: number
   readonly durableLsn: number
-  /** Looks at the mark file again; resolves to the `durableLsn`. */
+  /**
+   * Looks at the mark file again; resolves to the `durableLsn`. Rejects with `SLUICE_CLOSED`; `SLUICE_IO`; `SLUICE_CORRUPT`
+   * (the mark file is damaged, or another log's); `SLUICE_UNSUPPORTED_FORMAT`.
+   */
   refresh(): Promise<number>
+  /** Ends what follows, and closes all files. Idempotent. */
   close(): Promise<void>
+  /** The same as {@link LogReader.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }

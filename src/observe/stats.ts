@@ -10,7 +10,7 @@ export interface HistogramSummary {
 }
 
 export type HistogramName =
-  /** Milliseconds from accepted to acknowledged as durable, for each record. */
+  /** Milliseconds from accepted to acknowledged as durable, for each record. Those that wait for the write alone don't count. */
   | 'appendMs'
   /** Milliseconds from the handover of a batch's first frame until the writer began to write it. */
   | 'waitMs'
@@ -20,7 +20,9 @@ export type HistogramName =
   | 'syncMs'
   /** Milliseconds of a sync of the directory. */
   | 'directorySyncMs'
+  /** Records of a batch. */
   | 'recordsPerBatch'
+  /** Bytes of a batch, frame headers and padding included. */
   | 'bytesPerBatch'
 
 export interface LogCounters {
@@ -28,11 +30,15 @@ export interface LogCounters {
   readonly records: number
   /** Bytes that were written, frame headers and padding included. */
   readonly bytes: number
+  /** Writes that had frames in them, each of one or more. */
   readonly batches: number
+  /** Calls of fdatasync(2) on segments. */
   readonly syncs: number
+  /** Syncs of the log's directory. */
   readonly directorySyncs: number
   /** Commits that failed: with a full disk (each `rollback`), or for good. */
   readonly failures: number
+  /** Segments that were sealed because they were full. */
   readonly rotations: number
   readonly batchesByCause: {
     /** The writer was free and took what was there. */
