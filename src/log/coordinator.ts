@@ -68,9 +68,8 @@ export class Coordinator {
   #pendingBytes = 0
   #pendingAppends = 0
   #unannouncedBytes = 0
-  /** The last LSN of the frames that the writer has been shown, at the least. */
+  /** The last LSN of the frames that the writer has been shown by {@link #announce}. */
   #shownLsn = 0
-  #handedOverLsn = 0
   /** Of the frames that were handed over with their checksums in this turn of the event loop. */
   #checksummedBytes = 0
   #turnEnds: NodeJS.Immediate | undefined
@@ -277,7 +276,6 @@ export class Coordinator {
     if (frame === undefined) return
     this.#pendingBytes += frame.frameBytes
     this.#unannouncedBytes += frame.frameBytes
-    this.#handedOverLsn = frame.lastLsn
     this.#queue.push(frame)
     if (this.#unannouncedBytes >= ANNOUNCE_BYTES) this.#announce()
   }
@@ -292,7 +290,7 @@ export class Coordinator {
 
   #announce(): void {
     this.#unannouncedBytes = 0
-    this.#shownLsn = this.#handedOverLsn
+    this.#shownLsn = (this.#encoder.open?.firstLsn ?? this.nextLsn) - 1
     this.#ring.show()
     this.#committer.wake()
   }
@@ -413,7 +411,6 @@ export class Coordinator {
       this.#pendingAppends += frame.appends
     }
     this.#unannouncedBytes = 0
-    this.#handedOverLsn = lsn
     this.#shownLsn = lsn
     this.#figures.recordFailure()
     // Taken out before a listener runs: what it appends and flushes is given the same LSNs again.
