@@ -9,13 +9,7 @@ import {
 import { copyBytes } from '../fs/copy-bytes.js'
 import type { AckLevel } from '../options.js'
 import { monotonicMs } from '../ring/clock.js'
-import {
-  DRAFT_CHECKSUM_AT,
-  DRAFT_CHECKSUMMED,
-  DRAFT_FLAGS_AT,
-  DRAFT_HANDED_OVER_AT,
-  DRAFT_WANTS_WRITTEN,
-} from '../ring/layout.js'
+import { writeDraftNotes } from '../ring/draft-notes.js'
 import type { RingProducer } from '../ring/producer.js'
 import { PendingFrame } from './pending-frame.js'
 
@@ -109,14 +103,11 @@ export class FrameEncoder {
     const { bytes } = this.#ring
     const { place, frameBytes } = frame
     writeFrameDraft(bytes, place, frame)
-    bytes.writeDoubleLE(monotonicMs(), place + DRAFT_HANDED_OVER_AT)
-    let flags = frame.ack === 'written' ? DRAFT_WANTS_WRITTEN : 0
-    if (checksum) {
-      flags |= DRAFT_CHECKSUMMED
-      const unseeded = unseededChecksum(bytes, place + FRAME_HEADER_BYTES, frame.bodyBytes)
-      bytes.writeUInt32LE(unseeded, place + DRAFT_CHECKSUM_AT)
-    }
-    bytes.writeUInt32LE(flags, place + DRAFT_FLAGS_AT)
+    writeDraftNotes(bytes, place, {
+      handedOverMs: monotonicMs(),
+      wantsWritten: frame.ack === 'written',
+      checksum: checksum ? unseededChecksum(bytes, place + FRAME_HEADER_BYTES, frame.bodyBytes) : undefined,
+    })
     if (frameBytes > FRAME_HEADER_BYTES + frame.bodyBytes) this.#words[(place + frameBytes) / 4 - 1] = 0
     frame.sequence = this.#ring.publish(frameBytes)
     return frame

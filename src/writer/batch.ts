@@ -1,12 +1,6 @@
 import { readUint64 } from '../format/checksum.js'
 import type { RingConsumer } from '../ring/consumer.js'
-import {
-  DRAFT_CHECKSUM_AT,
-  DRAFT_CHECKSUMMED,
-  DRAFT_FLAGS_AT,
-  DRAFT_HANDED_OVER_AT,
-  DRAFT_WANTS_WRITTEN,
-} from '../ring/layout.js'
+import { readDraftNotes } from '../ring/draft-notes.js'
 import type { FrameDrafts } from '../segment/rotating-segments.js'
 
 /** What bounds a batch. The first frame is always taken. */
@@ -58,7 +52,6 @@ export class Batch {
         batch.firstLsn = readUint64(ring.bytes, at + 24)
         const room = frameBytes <= bounds.roomBytes ? bounds.roomBytes : bounds.roomAfterRotationBytes
         maxBytes = Math.min(maxBytes, room)
-        batch.handedOverMs = ring.bytes.readDoubleLE(at + DRAFT_HANDED_OVER_AT)
       } else if (batch.records + recordCount > bounds.maxRecords) {
         batch.endedBy = 'records'
         break
@@ -69,10 +62,10 @@ export class Batch {
       batch.places.push(at)
       batch.records += recordCount
       batch.bytes += frameBytes
-      const flags = ring.bytes.readUInt32LE(at + DRAFT_FLAGS_AT)
-      if ((flags & DRAFT_WANTS_WRITTEN) !== 0) batch.wantsWritten = true
-      const checksummed = (flags & DRAFT_CHECKSUMMED) !== 0
-      batch.checksums.push(checksummed ? ring.bytes.readUInt32LE(at + DRAFT_CHECKSUM_AT) : undefined)
+      const { handedOverMs, wantsWritten, checksum } = readDraftNotes(ring.bytes, at)
+      if (index === 0) batch.handedOverMs = handedOverMs
+      if (wantsWritten) batch.wantsWritten = true
+      batch.checksums.push(checksum)
     }
     if (batch.records >= bounds.maxRecords) batch.endedBy ??= 'records'
     else if (batch.bytes >= maxBytes) batch.endedBy ??= 'bytes'

@@ -3,7 +3,7 @@ import { toErrorRecord } from '../../src/errors.js'
 import { systemError } from '../../src/fs/system-error.js'
 import type { Coordinator } from '../../src/log/coordinator.js'
 import type { AckLevel } from '../../src/options.js'
-import { DRAFT_CHECKSUMMED, DRAFT_FLAGS_AT } from '../../src/ring/layout.js'
+import { readDraftNotes } from '../../src/ring/draft-notes.js'
 import { scripted } from '../support/scripted-committer.js'
 import {
   LEAST_PENDING_BYTES,
@@ -91,7 +91,7 @@ test('the writer is spared checksums while it is at work, as far as a turn of th
     const { consumer } = committer
     const places = Array.from({ length: consumer.available }, (_, index) => consumer.placeOf(index))
     consumer.take(places.length)
-    return places.map((place) => (consumer.bytes.readUInt32LE(place + DRAFT_FLAGS_AT) & DRAFT_CHECKSUMMED) !== 0)
+    return places.map((place) => readDraftNotes(consumer.bytes, place).checksum !== undefined)
   }
   const appendFrames = (frames: number): void => {
     for (let index = 0; index < frames; index++) void append(coordinator, 'x'.repeat(50_000))

@@ -2,7 +2,8 @@ import test from 'ava'
 import { checksum } from '../../src/format/checksum.js'
 import { sealFrame } from '../../src/format/frame.js'
 import { FrameEncoder } from '../../src/log/frame-encoder.js'
-import { createRingMemory, DRAFT_CHECKSUM_AT, DRAFT_CHECKSUMMED, DRAFT_FLAGS_AT } from '../../src/ring/layout.js'
+import { readDraftNotes } from '../../src/ring/draft-notes.js'
+import { createRingMemory } from '../../src/ring/layout.js'
 import { RingProducer } from '../../src/ring/producer.js'
 
 const KIB = 1024
@@ -18,8 +19,7 @@ function trial() {
     encoder.put(frame, Buffer.alloc(bytes, `record ${bytes} `), bytes)
     encoder.handOver(checksum)
     const { place } = frame
-    const brings = (producer.bytes.readUInt32LE(place + DRAFT_FLAGS_AT) & DRAFT_CHECKSUMMED) !== 0
-    return { place, brought: brings ? producer.bytes.readUInt32LE(place + DRAFT_CHECKSUM_AT) : undefined }
+    return { place, brought: readDraftNotes(producer.bytes, place).checksum }
   }
   return { producer, handOver }
 }

@@ -1,7 +1,8 @@
 import test from 'ava'
 import { frameBytesFor, writeFrameDraft } from '../../src/format/frame.js'
 import { RingConsumer } from '../../src/ring/consumer.js'
-import { createRingMemory, DRAFT_FLAGS_AT, DRAFT_HANDED_OVER_AT, DRAFT_WANTS_WRITTEN } from '../../src/ring/layout.js'
+import { writeDraftNotes } from '../../src/ring/draft-notes.js'
+import { createRingMemory } from '../../src/ring/layout.js'
 import { RingProducer } from '../../src/ring/producer.js'
 import { Batch, type BatchBounds } from '../../src/writer/batch.js'
 
@@ -28,8 +29,7 @@ function ringOf(frames: readonly FramePlan[]): RingConsumer {
     const bodyBytes = bytes - 56
     const place = producer.begin(frameBytesFor(bodyBytes))
     writeFrameDraft(producer.bytes, place, { bodyBytes, recordCount: records, firstLsn, timestampMs: 1000 })
-    producer.bytes.writeDoubleLE(index + 1, place + DRAFT_HANDED_OVER_AT)
-    producer.bytes.writeUInt32LE(wantsWritten ? DRAFT_WANTS_WRITTEN : 0, place + DRAFT_FLAGS_AT)
+    writeDraftNotes(producer.bytes, place, { handedOverMs: index + 1, wantsWritten, checksum: undefined })
     producer.publish(frameBytesFor(bodyBytes))
     firstLsn += records
   }
