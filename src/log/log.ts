@@ -127,6 +127,10 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
     return this.#coordinator.ready()
   }
 
+  prepared(): Promise<number> {
+    return this.#coordinator.prepared()
+  }
+
   read(options?: ReadOptions): AsyncIterable<LogRecord> {
     return this.#reader.read(options)
   }

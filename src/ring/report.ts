@@ -17,6 +17,8 @@ export type WriterReport =
   | { readonly kind: 'trimmed'; readonly firstLsn: number }
   /** A trim failed; the log goes on. */
   | { readonly kind: 'trim-failed'; readonly firstLsn: number; readonly error: ErrorRecord }
+  /** So many bytes of segments are prepared; `settled`: no more will be for now. */
+  | { readonly kind: 'prepared'; readonly bytes: number; readonly settled: boolean }
   /** Everything is durable, every descriptor closed. */
   | { readonly kind: 'closed'; readonly durableLsn: number }
 

@@ -79,23 +79,37 @@ export class Writer {
     this.#schedule = new FlushSchedule(options.flush)
     this.#delay = new BatchDelay(options.batch.maxDelayMs)
     this.#trimmer = new Trimmer(fileSystem, options.directory, start.firstLsn, start.segments)
-    const { directory, segmentBytes } = options
+    const { directory, segmentBytes, preparedSegments } = options
     // Where syncs are put off, the page cache takes the writes in much sooner than the device would.
     const access: FileAccess = this.#schedule.withEachBatch ? 'direct' : 'cached'
-    const rotationStart = { ...start, directory, segmentBytes, access, previousEndOffset: start.previous.endOffset }
+    const files = { directory, segmentBytes, preparedSegments, access }
+    const rotationStart = { ...start, ...files, previousEndOffset: start.previous.endOffset }
     this.#marks = MarkFile.open(fileSystem, directory)
     try {
-      this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times)
+      this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times, (state) =>
+        reports.send({ kind: 'prepared', ...state }),
+      )
     } catch (error) {
       this.#marks.close()
       throw error
     }
     this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#segments.endOffset }
+    this.rest()
   }
 
-  /** Whether calls are under way in the background: this thread's event loop has to turn for them. */
+  /** Whether the next rotation waits for calls in the background: this thread's event loop has to turn for them. */
+  get backgroundIsUrgent(): boolean {
+    return this.#segments.backgroundIsUrgent
+  }
+
+  /** Whether calls are under way in the background: this thread's event loop has to turn for them, when there is time. */
   get backgroundBusy(): boolean {
     return this.#segments.backgroundBusy
+  }
+
+  /** Nothing else is to be done: prepares segments in the background, as many as `preparedSegments` asks for. */
+  rest(): void {
+    if (this.#stopped === 'no') this.#segments.rest()
   }
 
   /** Does one thing: commits a batch, or syncs, trims or prepares. */
