@@ -110,6 +110,35 @@ test.serial('batch.maxDelayMs holds a batch back for company, from its first fra
   t.deepEqual(batches().at(-1), ['flush', 1], 'close() waits for nobody either')
 })
 
+const PUT_OFF: readonly FlushOption[] = [
+  { everyMs: 1000 },
+  { everyRecords: 1000, everyMs: 1000 },
+  { everyRecords: 1000 },
+  'never',
+]
+
+for (const flush of PUT_OFF) {
+  for (const [maxDelayMs, writesAtOnce] of [
+    [5, 0],
+    ['adaptive', 1],
+  ] as const) {
+    const holds = writesAtOnce === 0 ? 'holds the write back' : 'holds nothing back'
+    test.serial(`maxDelayMs ${maxDelayMs} ${holds} where the sync is put off: ${JSON.stringify(flush)}`, async (t) => {
+      const { log, fileSystem, clock } = await observed(t, { flush, ack: 'written', batch: { maxDelayMs } })
+      const before = fileSystem.calls.length
+      const count = (call: 'writeSync' | 'datasyncSync'): number => callsOf(fileSystem, call, SEGMENT, before).length
+      const append = log.append('x')
+      await quiet()
+      t.is(count('writeSync'), writesAtOnce)
+      clock.advance(5)
+      t.is(await append, 2)
+      t.is(count('writeSync'), 1)
+      t.is(count('datasyncSync'), 0)
+      await log.close()
+    })
+  }
+}
+
 test.serial('maxDelayMs adaptive: half a sync at the most, and only while others are active', async (t) => {
   const { log, fileSystem, clock, batches } = await observed(t, { batch: { maxDelayMs: 'adaptive' } })
   fileSystem.onCall(({ call, path }) => {
