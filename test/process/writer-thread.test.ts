@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import type { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
+import { Piscina } from 'piscina'
 import { SluiceError } from '../../src/errors.js'
 import type { Log } from '../../src/log/contract.js'
 import { openLog } from '../../src/log/open-log.js'
@@ -226,6 +227,26 @@ test('a writer thread that is terminated at any moment, with appends pending, lo
   }
   t.log(found)
   t.true(found.acked > 0 && found.indeterminate + found.notWritten > 0, 'some were acknowledged, and some were not')
+})
+
+test.serial('a busy period is one task, however many batches it has, and no record goes with a task', async (t) => {
+  const { run } = Piscina.prototype
+  const tasks: unknown[] = []
+  Piscina.prototype.run = function (this: Piscina, ...given) {
+    tasks.push(given[0])
+    return run.apply(this, given)
+  }
+  t.teardown(() => {
+    Piscina.prototype.run = run
+  })
+  const log = await openLog(temporaryDirectory(t), { batch: { maxRecords: 1 } })
+  tasks.length = 0
+  // All of one turn: the writer finds the next batch each time that it has made one durable.
+  await Promise.all(Array.from({ length: 500 }, () => log.append('x')))
+  t.is(log.stats().batches, 500)
+  t.true(tasks.length >= 1 && tasks.length <= 5, `${tasks.length} tasks`)
+  for (const task of tasks) t.deepEqual(Object.keys(task as object).sort(), ['epoch', 'kind']) // It is a WriterTask.
+  await log.close()
 })
 
 for (const memories of ['none', '+', '++', '+++', '++++', '+++++', '++++++', '-+++', '+-++', '++-+', '++-+-+']) {
