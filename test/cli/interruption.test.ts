@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { openLogReader } from '../../src/log/log-reader.js'
 import { openLog } from '../../src/log/open-log.js'
 import { collect } from '../support/records.js'
-import { SluiceCommand } from '../support/sluice-command.js'
+import { SluiceCommand, sluice } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 type Signal = 'SIGINT' | 'SIGTERM'
@@ -15,6 +15,20 @@ function telling(t: ExecutionContext, signal: Signal, args: readonly string[], m
     process.once('${signal}', () => setImmediate(() => { writeSync(2, 'heard'); ${more} }))`
   return new SluiceCommand(t, args, ['--import', `data:text/javascript,${encodeURIComponent(preload)}`])
 }
+
+test.serial('a signal that comes while append opens its log ends it before it reads anything', async (t) => {
+  const directory = temporaryDirectory(t)
+  // The other signal's listener is there by then.
+  const preload = `
+    process.on('newListener', (name) => { if (name === 'SIGTERM') process.kill(process.pid, 'SIGINT') })`
+  const nodeArguments = ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
+  const { exit, stderr } = await sluice(t, ['append', directory], { input: 'one\n', nodeArguments })
+  t.is(exit, 130)
+  t.is(stderr, 'ended by SIGINT: 0 records durable\n')
+  const log = await openLog(directory)
+  t.is(log.durableLsn, 0)
+  await log.close()
+})
 
 /** Sends one signal after the other. It is the second one that ends the command, which else would say what it did. */
 async function endsByBoth(
