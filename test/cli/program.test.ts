@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import type { ExitCode } from '../../src/cli/exit-code.js'
 import { HELP } from '../../src/cli/program.js'
-import { type CommandResult, program, shell, sluice } from '../support/sluice-command.js'
+import { THREE_SEGMENTS } from '../support/log-plans.js'
+import { type CommandResult, program, SluiceCommand, shell, sluice } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
+import { writtenLog } from '../support/written-log.js'
 
 const COMMANDS = ['append', 'cat', 'follow', 'inspect', 'stats', 'verify', 'probe', 'state', 'repair']
 
@@ -22,7 +25,40 @@ test.serial('--help, -h and help print the help', async (t) => {
     t.is(stderr, '')
   }
   for (const command of COMMANDS) t.regex(HELP, new RegExp(`^  ${command} `, 'm'))
-  for (const code of [0, 1, 2, 130, 143]) t.regex(HELP, new RegExp(`^  ${code} `, 'm'))
+})
+
+/** What ends with each exit code: whoever adds one has to say. */
+const ENDINGS: Readonly<Record<ExitCode, (t: ExecutionContext) => Promise<CommandResult>>> = {
+  0: () => program(['--version']),
+  1: (t) => program(['cat', join(temporaryDirectory(t), 'missing')]),
+  2: () => program([]),
+  3: (t) => program(['state', temporaryDirectory(t), 'get', 'nobody']),
+  130: (t) => followUntil(t, 'SIGINT'),
+  143: (t) => followUntil(t, 'SIGTERM'),
+}
+
+async function followUntil(t: ExecutionContext, signal: NodeJS.Signals): Promise<CommandResult> {
+  const { directory } = writtenLog(t, THREE_SEGMENTS)
+  const follow = new SluiceCommand(t, ['follow', directory])
+  await follow.wrote('ten\n')
+  follow.child.kill(signal)
+  return follow.result()
+}
+
+test.serial('the help and its page name every exit code, and each one is to be had', async (t) => {
+  const codes = Object.keys(ENDINGS)
+  const [, listed = ''] = HELP.split('Exit codes:\n')
+  t.deepEqual(
+    [...listed.matchAll(/^ {2}(\d+) /gm)].map(([, code]) => code),
+    codes,
+  )
+  const page = readFileSync(new URL('../../../docs/CLI.md', import.meta.url), 'utf8')
+  const [, table = ''] = /\n\| exit code \|.*\n\| --- .*\n((?:\|.*\n)+)/.exec(page) ?? []
+  t.deepEqual(
+    [...table.matchAll(/^\| ([\d, ]+) \|/gm)].flatMap(([, cell = '']) => cell.split(', ')),
+    codes,
+  )
+  for (const [code, end] of Object.entries(ENDINGS)) t.is(String((await end(t)).exit), code)
 })
 
 for (const command of COMMANDS) {

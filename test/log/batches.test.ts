@@ -1,7 +1,8 @@
 import test, { type ExecutionContext } from 'ava'
 import type { CommitFigures, Log, LogOptions } from '../../src/log/contract.js'
+import type { FlushOption } from '../../src/options.js'
 import type { SimulatedFileSystem } from '../../src/testing/index.js'
-import { callsOf, openBegun, quiet, SEGMENT, watch } from '../support/simulated-log.js'
+import { callsOf, DIRECTORY, openBegun, quiet, SEGMENT, watch } from '../support/simulated-log.js'
 import { SteppedClock } from '../support/stepped-clock.js'
 
 interface Observed {
@@ -109,6 +110,35 @@ test.serial('batch.maxDelayMs holds a batch back for company, from its first fra
   t.deepEqual(batches().at(-1), ['flush', 1], 'close() waits for nobody either')
 })
 
+const PUT_OFF: readonly FlushOption[] = [
+  { everyMs: 1000 },
+  { everyRecords: 1000, everyMs: 1000 },
+  { everyRecords: 1000 },
+  'never',
+]
+
+for (const flush of PUT_OFF) {
+  for (const [maxDelayMs, writesAtOnce] of [
+    [5, 0],
+    ['adaptive', 1],
+  ] as const) {
+    const holds = writesAtOnce === 0 ? 'holds the write back' : 'holds nothing back'
+    test.serial(`maxDelayMs ${maxDelayMs} ${holds} where the sync is put off: ${JSON.stringify(flush)}`, async (t) => {
+      const { log, fileSystem, clock } = await observed(t, { flush, ack: 'written', batch: { maxDelayMs } })
+      const before = fileSystem.calls.length
+      const count = (call: 'writeSync' | 'datasyncSync'): number => callsOf(fileSystem, call, SEGMENT, before).length
+      const append = log.append('x')
+      await quiet()
+      t.is(count('writeSync'), writesAtOnce)
+      clock.advance(5)
+      t.is(await append, 2)
+      t.is(count('writeSync'), 1)
+      t.is(count('datasyncSync'), 0)
+      await log.close()
+    })
+  }
+}
+
 test.serial('maxDelayMs adaptive: half a sync at the most, and only while others are active', async (t) => {
   const { log, fileSystem, clock, batches } = await observed(t, { batch: { maxDelayMs: 'adaptive' } })
   fileSystem.onCall(({ call, path }) => {
@@ -177,6 +207,52 @@ test.serial('directorySync: where it changed, or in each batch', async (t) => {
     await log.close()
   }
 })
+
+/** When a policy that puts the sync off syncs by itself: at once, in time, or not at all. */
+const DEFERRED: readonly (readonly [string, FlushOption, appends: number, 'at once' | 'in time' | 'not by itself'])[] =
+  [
+    ['everyMs', { everyMs: 10 }, 1, 'in time'],
+    ['everyRecords, everyMs: so many', { everyRecords: 3, everyMs: 10 }, 3, 'at once'],
+    ['everyRecords, everyMs: fewer', { everyRecords: 3, everyMs: 10 }, 1, 'in time'],
+    ['everyRecords: so many', { everyRecords: 3 }, 3, 'at once'],
+    ['everyRecords: fewer', { everyRecords: 3 }, 1, 'not by itself'],
+    ['never', 'never', 3, 'not by itself'],
+  ]
+
+for (const [name, flush, appends, when] of DEFERRED) {
+  test.serial(`directorySync always: with each sync that is put off, and before it counts (${name})`, async (t) => {
+    const { log, fileSystem, clock } = await observed(t, { flush, ack: 'written', directorySync: 'always' })
+    const trace: string[] = []
+    const taken = (): string[] => trace.splice(0)
+    fileSystem.onCall(({ call, path }) => {
+      if (call === 'datasyncSync' && SEGMENT.test(path)) trace.push('sync')
+      else if (call === 'syncDirectorySync' && path === DIRECTORY) trace.push('directory')
+    })
+    log.on('durable', (lsn) => trace.push(`durable ${lsn}`))
+    const { directorySyncs } = log.stats()
+    const synced = (lsn: number): string[] => ['sync', 'directory', `durable ${lsn}`]
+    const append = async (): Promise<number> => (await appendAll(log, appends)).at(-1) ?? 0
+
+    const first = await append()
+    await quiet()
+    t.deepEqual(taken(), when === 'at once' ? synced(first) : [])
+    clock.advance(10)
+    await quiet()
+    t.deepEqual(taken(), when === 'in time' ? synced(first) : [])
+
+    // What is synced by itself leaves one behind that is not.
+    const second = when === 'at once' ? await log.append('one more') : await append()
+    t.is(await log.flush(), second)
+    t.deepEqual(taken(), synced(second), 'flush()')
+
+    const third = await log.append('the last')
+    t.deepEqual(taken(), [])
+    await log.close()
+    t.deepEqual(taken(), synced(third), 'close()')
+    const expected = when === 'not by itself' ? 2 : 3
+    t.is(log.stats().directorySyncs - directorySyncs, expected)
+  })
+}
 
 test.serial('flush everyMs: one sync for all that was written since the first write that waits for one', async (t) => {
   const { log, fileSystem, clock } = await observed(t, { flush: { everyMs: 10 } })

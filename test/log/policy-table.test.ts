@@ -12,8 +12,8 @@ import {
   POLICIES_PAGE,
   POLICY_NAMES,
   POLICY_TABLE,
-  SITUATIONS,
-  type Situation,
+  SIMULATED_SITUATIONS,
+  type SimulatedSituation,
   withTables,
 } from '../support/policy-table.js'
 import { type Cell, PolicyTrial, refusalOf } from '../support/policy-trial.js'
@@ -99,7 +99,7 @@ async function failedWrite(trial: PolicyTrial, error: string, behind: boolean): 
   return again.kind === 'resolved' && again.value === 2 ? outcome : 'its LSN is not free again'
 }
 
-const OBSERVERS: Readonly<Record<Situation, Observer>> = {
+const OBSERVERS: Readonly<Record<SimulatedSituation, Observer>> = {
   async append(open) {
     const trial = await open()
     const append = trial.append('x')
@@ -255,7 +255,12 @@ const OBSERVERS: Readonly<Record<Situation, Observer>> = {
   },
 }
 
-async function observe(t: ExecutionContext, clock: SteppedClock, situation: Situation, cell: Cell): Promise<Observed> {
+async function observe(
+  t: ExecutionContext,
+  clock: SteppedClock,
+  situation: SimulatedSituation,
+  cell: Cell,
+): Promise<Observed> {
   const trials: PolicyTrial[] = []
   const open = async (options?: LogOptions): Promise<PolicyTrial> => {
     const trial = await PolicyTrial.open(cell, clock, options)
@@ -267,7 +272,7 @@ async function observe(t: ExecutionContext, clock: SteppedClock, situation: Situ
   return observed
 }
 
-for (const situation of SITUATIONS) {
+for (const situation of SIMULATED_SITUATIONS) {
   test.serial(`under every policy, at every level: ${POLICY_TABLE[situation].situation}`, async (t) => {
     const clock = SteppedClock.install(t)
     for (const policy of POLICY_NAMES) {

@@ -9,6 +9,7 @@ import { verifyLog } from '../../src/segment/verify.js'
 import { AcknowledgedLog } from '../support/acknowledged-log.js'
 import { FixtureProcess } from '../support/fixture-process.js'
 import { random } from '../support/random.js'
+import { shell } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const isSegment = (name: string): boolean => name.endsWith('.seg')
@@ -72,6 +73,35 @@ async function copyHolds(
   }
   await log.close()
 }
+
+test('the recipe of the page, in a shell, makes a copy of a live log', async (t) => {
+  const page = readFileSync(new URL('../../../docs/DURABILITY.md', import.meta.url), 'utf8')
+  const [, recipe = ''] = /## Copying a live log\n[^#]*?```sh\n(.*?)```/s.exec(page) ?? []
+  t.regex(recipe, /data\/orders.* backup/)
+  const directory = temporaryDirectory(t)
+  mkdirSync(join(directory, 'backup'))
+  const log = await openLog(join(directory, 'data', 'orders'), { segmentBytes: 1024 * 1024 })
+  t.teardown(() => log.close())
+  const text = (lsn: number): string => `${lsn} `.padEnd(1000, '.')
+  const append = () => Promise.all(Array.from({ length: 20 }, () => log.append(text(log.nextLsn))))
+  // More than a segment, so that there are several to copy.
+  while (log.nextLsn < 1200) await append()
+  const { durableLsn } = log
+  const script = `node=$0 main=$1; sluice() { "$node" "$main" "$@"; }; cd "$2" && ${recipe}`
+  let copied = false
+  const copying = shell(t, script, [directory]).finally(() => {
+    copied = true
+  })
+  while (!copied) await append()
+  const { exit, stderr } = await copying
+  t.is(exit, 0, stderr)
+  const copy = await openLog(join(directory, 'backup'))
+  t.teardown(() => copy.close())
+  t.true(copy.durableLsn >= durableLsn)
+  for await (const { lsn, data } of copy.read())
+    if (data.toString() !== text(lsn)) return t.fail(`LSN ${lsn} is ${data}`)
+  t.log(`${durableLsn} were durable when it began, ${copy.durableLsn} are in the copy, ${log.durableLsn} in the log`)
+})
 
 function markedLsn(directory: string): number {
   const result = readMarkFile(readFileSync(join(directory, 'mark')))

@@ -1,8 +1,20 @@
-import test from 'ava'
-import type { LogOptions } from '../../src/log/contract.js'
+import test, { type ExecutionContext } from 'ava'
+import type { AppendOptions, LogOptions } from '../../src/log/contract.js'
 import { openLog } from '../../src/log/open-log.js'
-import { isPossible, POLICIES, POLICY_NAMES } from '../support/policy-table.js'
+import { type MortalLog, openMortal, replacedInSilence, settled } from '../support/mortal-log.js'
+import { order } from '../support/mortal-writer.js'
+import {
+  ACK_LEVELS,
+  isPossible,
+  type Outcome,
+  outcomeOf,
+  POLICIES,
+  POLICY_NAMES,
+  type ThreadSituation,
+} from '../support/policy-table.js'
+import { type Cell, defaultAck, refusalOf } from '../support/policy-trial.js'
 import { collect } from '../support/records.js'
+import { HALF_BYTES, LEAST_PENDING_BYTES } from '../support/simulated-log.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const PRODUCERS = 16
@@ -54,6 +66,86 @@ for (const policy of POLICY_NAMES) {
       )
       t.true(reopened.recovery.cleanShutdown)
       await reopened.close()
+    }
+  })
+}
+
+/** What was seen, for each of these rows of the table. */
+type Observed<Rows extends ThreadSituation> = Record<Rows, Outcome | string>
+type Observer<Rows extends ThreadSituation> = (t: ExecutionContext, cell: Cell) => Promise<Observed<Rows>>
+
+function optionsOf(cell: Cell): LogOptions {
+  return { flush: POLICIES[cell.policy], ack: defaultAck(cell) }
+}
+
+function appendOptions({ ack, ackOf }: Cell): AppendOptions {
+  return ackOf === 'append' ? { ack } : {}
+}
+
+/** What the table calls the error that a call of a log is rejected with. */
+async function refusal({ log }: MortalLog, call: Promise<unknown>): Promise<Outcome | string> {
+  return settled(log, call).then((value) => `resolved to ${value}`, refusalOf)
+}
+
+const dyingAsItWrites: Observer<'threadDiesWriting' | 'behindDeath' | 'waitsAsThreadDies'> = async (t, cell) => {
+  const mortal = await openMortal(t, { ...optionsOf(cell), maxPendingBytes: LEAST_PENDING_BYTES })
+  const { log, failed } = mortal
+  const append = (data: string): Promise<Outcome | string> => refusal(mortal, log.append(data, appendOptions(cell)))
+  await settled(log, log.append('first', { ack: 'written' }))
+  const calls = [
+    append(order('write', 'exit')),
+    append('queued'.padEnd(HALF_BYTES)),
+    append('waits'.padEnd(HALF_BYTES)),
+  ] as const
+  t.is(log.stats().waiting, 1)
+  const [threadDiesWriting, behindDeath, waitsAsThreadDies] = await Promise.all(calls)
+  t.is((await failed()).code, 'SLUICE_FAILED')
+  await log.close()
+  return { threadDiesWriting, behindDeath, waitsAsThreadDies }
+}
+
+const dyingAsItSyncs: Observer<'threadDiesSyncing'> = async (t, cell) => {
+  const mortal = await openMortal(t, optionsOf(cell))
+  const { log, failed } = mortal
+  await settled(log, log.append('first', { ack: 'written' }))
+  const append = settled(log, log.append(order('sync', 'exit'), appendOptions(cell)))
+  const outcome = append.then(() => 'resolved' as const, refusalOf)
+  if (!isPossible(cell.policy, 'durable')) {
+    await append
+    t.is(await refusal(mortal, log.flush()), 'indeterminate')
+  }
+  const { firstLsn, lastLsn } = await failed()
+  await log.close()
+  const named = firstLsn === 2 && lastLsn === 2
+  const observed = await outcome
+  return { threadDiesSyncing: observed === 'resolved' && named ? 'failed later' : observed }
+}
+
+const replaced: Observer<'threadReplaced'> = async (t, cell) => {
+  const mortal = await replacedInSilence(t, optionsOf(cell))
+  const { log, failed } = mortal
+  const threadReplaced = await refusal(mortal, log.append('x', appendOptions(cell)))
+  t.is((await failed()).code, 'SLUICE_FAILED')
+  await log.close()
+  return { threadReplaced }
+}
+
+for (const policy of POLICY_NAMES) {
+  // Serial, as the replaced thread is told from others by nothing but when it is started.
+  test.serial(`what becomes of an append whose writer thread dies: under ${policy}, at every level`, async (t) => {
+    for (const ack of ACK_LEVELS.filter((level) => isPossible(policy, level))) {
+      for (const ackOf of ['log', 'append'] as const) {
+        const cell = { policy, ack, ackOf }
+        const observed: Observed<ThreadSituation> = {
+          ...(await dyingAsItWrites(t, cell)),
+          ...(await dyingAsItSyncs(t, cell)),
+          ...(await replaced(t, cell)),
+        }
+        for (const [situation, outcome] of Object.entries(observed)) {
+          // They are the record's keys.
+          t.is(outcome, outcomeOf(situation as ThreadSituation, policy, ack), `${situation}, ${ack} of the ${ackOf}`)
+        }
+      }
     }
   })
 }

@@ -1,44 +1,24 @@
 import { spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { open } from 'node:fs/promises'
-import { BroadcastChannel, type Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
+import { Piscina } from 'piscina'
 import { SluiceError } from '../../src/errors.js'
-import type { Log, LogOptions } from '../../src/log/contract.js'
+import type { Log } from '../../src/log/contract.js'
 import { openLog } from '../../src/log/open-log.js'
 import { within } from '../support/fixture-process.js'
-import { fifoIn, LOADED_CHANNEL, type Moment, order, type Way } from '../support/mortal-writer.js'
+import { type MortalLog, openMortal, replacedInSilence, settled } from '../support/mortal-log.js'
+import { fifoIn, type Moment, order, type Way } from '../support/mortal-writer.js'
 import { random } from '../support/random.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { missingTool, testWith } from '../support/tools.js'
 
-const workerUrl = new URL('../fixtures/mortal-writer.js', import.meta.url)
-
-interface Trial {
-  readonly directory: string
-  readonly log: Log
-  /** Waits for the error of the `failed` event. */
-  readonly failed: () => Promise<SluiceError>
-}
-
-async function mortal(t: ExecutionContext, options: LogOptions = {}): Promise<Trial> {
-  const directory = temporaryDirectory(t)
-  const log = await openLog(directory, { workerUrl, batch: { maxRecords: 1 }, ...options })
-  t.teardown(() => log.close().catch(() => {}))
-  const failed = new Promise<SluiceError>((resolve) => {
-    log.on('failed', resolve)
-  })
-  // Not before a test asks for it: waiting for what never comes would keep the process alive long after its last test.
-  return { directory, log, failed: () => within('failed event', () => `the log is ${log.status}`, failed) }
-}
-
-/** A call that must come to an end. */
-function settled<Value>(log: Log, call: Promise<Value>): Promise<Value> {
-  return within('outcome of a call', () => `the log is ${log.status}`, call)
-}
-
 /** Asserts that the log refuses everything, and that closing it gives the directory free with these records in it. */
-async function isLatched(t: ExecutionContext, { log, directory }: Trial, expected: readonly string[]): Promise<Log> {
+async function isLatched(
+  t: ExecutionContext,
+  { log, directory }: MortalLog,
+  expected: readonly string[],
+): Promise<Log> {
   t.is(log.status, 'failed')
   const { nextLsn } = log
   const failed = { instanceOf: SluiceError, code: 'SLUICE_FAILED' }
@@ -71,7 +51,7 @@ const MID_BATCH: readonly (readonly [Moment, Way, boolean])[] = [
 ]
 for (const [moment, way, found] of MID_BATCH) {
   test.serial(`a writer thread that is gone in the middle of a batch (${moment}) latches the log`, async (t) => {
-    const trial = await mortal(t)
+    const trial = await openMortal(t)
     const { log, failed } = trial
     const told: number[] = []
     log.on('durable', (lsn) => told.push(lsn))
@@ -102,7 +82,7 @@ for (const [moment, way, found] of MID_BATCH) {
 
 for (const way of ['exit', 'throw'] as const) {
   test.serial(`a writer thread that ends while it lingers (${way}) latches the log at once`, async (t) => {
-    const trial = await mortal(t)
+    const trial = await openMortal(t)
     t.is(await trial.log.append(order('lingering', way)), 1)
     t.is((await trial.failed()).code, 'SLUICE_FAILED')
     await isLatched(t, trial, [order('lingering', way)])
@@ -110,22 +90,11 @@ for (const way of ['exit', 'throw'] as const) {
 }
 
 test.serial('a writer thread with an uncaught exception while it is idle latches the log at once', async (t) => {
-  const trial = await mortal(t)
+  const trial = await openMortal(t)
   t.is(await trial.log.append(order('idle', 'throw')), 1)
   t.regex((await trial.failed()).message, /ordered to throw/)
   await isLatched(t, trial, [order('idle', 'throw')])
 })
-
-/** Appends what makes the idle thread exit, and waits until Piscina has replaced it. */
-async function replacedInSilence(t: ExecutionContext, options?: LogOptions): Promise<Trial> {
-  const channel = new BroadcastChannel(LOADED_CHANNEL)
-  t.teardown(() => channel.close())
-  const [trial] = await Promise.all([mortal(t, options), once(channel, 'message')])
-  const replaced = once(channel, 'message')
-  t.is(await trial.log.append(order('idle', 'exit')), 1)
-  await within('other thread', () => trial.log.status, replaced)
-  return trial
-}
 
 test.serial('a thread that replaced the writer in silence refuses to go on, and the log latches', async (t) => {
   const trial = await replacedInSilence(t)
@@ -154,7 +123,7 @@ test.serial('closing says that the writer is gone, and releases everything', asy
 })
 
 test.serial('a sync that fails in the writer thread is told with the system’s error', async (t) => {
-  const trial = await mortal(t)
+  const trial = await openMortal(t)
   t.is(await trial.log.append('first'), 1)
   const inFlight = settled(trial.log, trial.log.append(order('sync', 'EIO')))
   const queued = settled(trial.log, trial.log.append('queued'))
@@ -166,7 +135,7 @@ test.serial('a sync that fails in the writer thread is told with the system’s 
 })
 
 test.serial('a disk that is full for one write only rolls back, and the writer thread goes on', async (t) => {
-  const { log, directory } = await mortal(t)
+  const { log, directory } = await openMortal(t)
   const rollbacks: number[] = []
   log.on('rollback', (lsn) => rollbacks.push(lsn))
   t.is(await log.append('first'), 1)
@@ -186,7 +155,7 @@ test.serial('a disk that is full for one write only rolls back, and the writer t
 testWith(test.serial, missingTool('mkfifo', '--version'))(
   'the lock is given back only once a writer thread that failed has ended, with all that it had begun',
   async (t) => {
-    const { log, directory, failed } = await mortal(t)
+    const { log, directory, failed } = await openMortal(t)
     const fifo = fifoIn(directory)
     spawnSync('mkfifo', [fifo])
     t.is(await log.append(order('idle', 'throw slowly')), 1)
@@ -258,6 +227,26 @@ test('a writer thread that is terminated at any moment, with appends pending, lo
   }
   t.log(found)
   t.true(found.acked > 0 && found.indeterminate + found.notWritten > 0, 'some were acknowledged, and some were not')
+})
+
+test.serial('a busy period is one task, however many batches it has, and no record goes with a task', async (t) => {
+  const { run } = Piscina.prototype
+  const tasks: unknown[] = []
+  Piscina.prototype.run = function (this: Piscina, ...given) {
+    tasks.push(given[0])
+    return run.apply(this, given)
+  }
+  t.teardown(() => {
+    Piscina.prototype.run = run
+  })
+  const log = await openLog(temporaryDirectory(t), { batch: { maxRecords: 1 } })
+  tasks.length = 0
+  // All of one turn: the writer finds the next batch each time that it has made one durable.
+  await Promise.all(Array.from({ length: 500 }, () => log.append('x')))
+  t.is(log.stats().batches, 500)
+  t.true(tasks.length >= 1 && tasks.length <= 5, `${tasks.length} tasks`)
+  for (const task of tasks) t.deepEqual(Object.keys(task as object).sort(), ['epoch', 'kind']) // It is a WriterTask.
+  await log.close()
 })
 
 for (const memories of ['none', '+', '++', '+++', '++++', '+++++', '++++++', '-+++', '+-++', '++-+', '++-+-+']) {

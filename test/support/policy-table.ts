@@ -109,13 +109,39 @@ export const POLICY_TABLE = {
     situation: 'it waits for room behind a write that finds the disk full',
     ...both('waits'),
   },
+  threadDiesWriting: { situation: 'the writer thread dies as it writes it', ...both('indeterminate') },
+  threadDiesSyncing: {
+    situation: 'the writer thread dies as it syncs it',
+    durable: 'indeterminate',
+    written: 'failed later',
+  },
+  behindDeath: { situation: 'it is queued behind a write in which the writer thread dies', ...both('not written') },
+  waitsAsThreadDies: { situation: 'it waits for room as the writer thread dies', ...both('failed waiting') },
+  threadReplaced: { situation: 'the writer thread died before it, idle and unnoticed', ...both('not written') },
   afterFailure: { situation: 'the log has failed before', ...both('failed') },
   afterClose: { situation: '`close()` was called before', ...both('closed') },
 } as const satisfies Readonly<Record<string, PolicyRow>>
 
 export type Situation = keyof typeof POLICY_TABLE
 
-export const SITUATIONS = Object.keys(POLICY_TABLE) as Situation[] // They are its keys.
+const SITUATIONS = Object.keys(POLICY_TABLE) as Situation[] // They are its keys.
+
+/** Those that it takes a thread to see. */
+const THREAD_SITUATIONS = [
+  'threadDiesWriting',
+  'threadDiesSyncing',
+  'behindDeath',
+  'waitsAsThreadDies',
+  'threadReplaced',
+] as const satisfies readonly Situation[]
+
+export type ThreadSituation = (typeof THREAD_SITUATIONS)[number]
+export type SimulatedSituation = Exclude<Situation, ThreadSituation>
+
+/** Those that are seen where the writer runs in the test's own thread. */
+export const SIMULATED_SITUATIONS = SITUATIONS.filter(
+  (situation): situation is SimulatedSituation => !THREAD_SITUATIONS.some((each) => each === situation),
+)
 
 /** The table's cell. The combination is a possible one. */
 export function outcomeOf(situation: Situation, policy: PolicyName, ack: AckLevel): Outcome {

@@ -5,12 +5,22 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 
-const DEMO = fileURLToPath(new URL('../../../examples/ingest-server/demo.js', import.meta.url))
+const DEMO = [fileURLToPath(new URL('../../../examples/ingest-server/demo.js', import.meta.url))]
+
+/** The demo's program, and its first arguments, where something befalls its folder while the service is down. */
+function demoWithMishap(what: 'lose' | 'damage'): string[] {
+  return [fileURLToPath(new URL('../../fixtures/demo-with-mishap.js', import.meta.url)), what]
+}
 
 /** Runs the demo in a folder of its own; `onOutput` sees all of its output so far. */
-function runDemo(t: ExecutionContext, args: readonly string[], onOutput: (output: string, pid: number) => void) {
+function runDemo(
+  t: ExecutionContext,
+  args: readonly string[],
+  onOutput: (output: string, pid: number) => void = () => {},
+  program: readonly string[] = DEMO,
+) {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-demo-test-'))
-  const child = spawn(process.execPath, [DEMO, '--directory', directory, ...args], {
+  const child = spawn(process.execPath, [...program, '--directory', directory, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   t.teardown(() => {
@@ -32,13 +42,37 @@ function runDemo(t: ExecutionContext, args: readonly string[], onOutput: (output
 }
 
 test('what was acknowledged before a SIGKILL is there afterwards, and nothing is left behind', async (t) => {
-  const { code, output, left } = await runDemo(t, ['--seconds', '1', '--connections', '16'], () => {})
+  const { code, output, left } = await runDemo(t, ['--seconds', '1', '--connections', '16'])
   t.log(output)
   t.is(code, 0)
   const acknowledged = Number(/^acknowledged (\d+), lost 0$/m.exec(output)?.[1])
   t.true(acknowledged > 0)
   t.regex(output, / [1-9]\d* requests were on their way when it died/)
   t.regex(output, /requests\/s +\d+ +\d+\n/)
+  t.deepEqual(left, [])
+})
+
+test('a record that was acknowledged and is not there is counted, and the demo fails', async (t) => {
+  const args = ['--seconds', '1', '--connections', '16']
+  const { code, output, left } = await runDemo(t, args, undefined, demoWithMishap('lose'))
+  t.log(output)
+  t.is(code, 1)
+  const [, acknowledged, lost] = /^acknowledged (\d+), lost (\d+)$/m.exec(output) ?? []
+  t.true(Number(acknowledged) > 5)
+  t.is(Number(lost), Number(acknowledged) - 4, 'of five that are left one is another')
+  t.regex(output, /^ {3}5 records recovered in /m)
+  t.is(output.match(/^ {3}lost: record \d+, acknowledged with LSN \d+$/gm)?.length, 5)
+  t.deepEqual(left, [])
+})
+
+test('a log that is damaged, so that the service can’t start again, makes the demo fail', async (t) => {
+  const args = ['--seconds', '1', '--connections', '16']
+  const { code, output, left } = await runDemo(t, args, undefined, demoWithMishap('damage'))
+  t.log(output)
+  t.is(code, 1)
+  t.regex(output, /SLUICE_CORRUPT/)
+  t.regex(output, /^the demo failed: the service ended before it listened: 1$/m)
+  t.notRegex(output, /^acknowledged/m)
   t.deepEqual(left, [])
 })
 
@@ -56,7 +90,7 @@ test('Ctrl-C in the middle of the load takes everything away', async (t) => {
 })
 
 test('arguments that make no sense are refused', async (t) => {
-  const { code, output } = await runDemo(t, ['--seconds', 'none'], () => {})
+  const { code, output } = await runDemo(t, ['--seconds', 'none'])
   t.is(code, 2)
   t.regex(output, /^usage:/)
 })
