@@ -207,7 +207,7 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
     }
     // Counted, not told by their times: on a coarse clock a sync can take none.
     if (report.sealSyncs > 0) figures.recordSync(report.sealSyncMs * 1e6)
-    if (report.syncs > 0) figures.recordSync(report.syncMs * 1e6)
+    for (let sync = 0; sync < report.syncs; sync++) figures.recordSync((report.syncMs / report.syncs) * 1e6)
     if (report.directorySyncs > 0) figures.recordDirectorySync(report.directorySyncMs * 1e6)
     this.#watch.advance(report.durableLsn)
     this.#tell(report, frames)

@@ -41,7 +41,7 @@ export interface ProgressReport {
   readonly waitMs: number
   readonly writeMs: number
   readonly syncMs: number
-  /** 0 or 1. */
+  /** 0 or 1; 2 where a segment that was begun had no room for its name, and was begun once more. */
   readonly syncs: number
   /** The sync of the segment that a rotation sealed. */
   readonly sealSyncMs: number

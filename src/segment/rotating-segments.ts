@@ -92,9 +92,9 @@ export class RotatingSegments {
     return this.#reserve.isUrgent
   }
 
-  /** Whether calls are under way in the background: this thread's event loop has to turn for them, when there is time. */
-  get backgroundBusy(): boolean {
-    return this.#reserve.isFilling
+  /** Whether there is something to do in the background: this thread's event loop has to turn for it, when there is time. */
+  get hasBackgroundWork(): boolean {
+    return this.#reserve.hasWork
   }
 
   get hasActive(): boolean {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { isDiskFull } from '../errors.js'
 import { PREPARED_PREFIX, TEMPORARY_SUFFIX } from '../format/file-names.js'
 import type { FileAccess, FileSystem } from '../fs/file-system.js'
 import { pageFloor } from '../fs/pages.js'
@@ -12,7 +13,7 @@ export interface ReservePlan {
   readonly directory: string
   readonly segmentBytes: number
   readonly access: FileAccess
-  /** So many files are kept ready by {@link SegmentReserve.rest}. */
+  /** So many files are kept ready by {@link SegmentReserve.rest}, as long as there is room for them. */
   readonly preparedSegments: number
 }
 
@@ -42,6 +43,8 @@ export class SegmentReserve {
   /** Whether a write found the disk full since the active segment was begun. */
   #diskIsTight = false
   #isStopped = false
+  /** How many to keep ready: fewer than were asked for once the disk had no room for more, so that it is not filled up again and again. */
+  #wanted: number
   #count = 0
   /** Those with calls under way, also where they were given up. */
   readonly #underWay = new Set<Preparation>()
@@ -49,6 +52,7 @@ export class SegmentReserve {
   constructor(fileSystem: FileSystem, plan: ReservePlan, changed: (state: ReserveState) => void) {
     this.#fileSystem = fileSystem
     this.#plan = plan
+    this.#wanted = plan.preparedSegments
     this.#changed = changed
   }
 
@@ -57,21 +61,21 @@ export class SegmentReserve {
     return this.#isUrgent && this.#current !== undefined
   }
 
-  /** Whether there are calls under way that nothing waits for. */
-  get isFilling(): boolean {
-    return this.#current !== undefined
+  /** Whether calls are under way, or {@link rest} would begin some: this thread's event loop has to turn for them, when there is time. */
+  get hasWork(): boolean {
+    return this.#current !== undefined || this.#wantsMore
   }
 
   /** Begins to prepare one, where none is ready for the next rotation. */
   prepareNext(): void {
     if (this.#ready.length > 0) return
-    this.#isUrgent = true
     this.#prepare()
+    this.#isUrgent = this.#current !== undefined
   }
 
   /** Begins to prepare the next one, as long as there are fewer than were asked for. */
   rest(): void {
-    if (this.#ready.length < this.#plan.preparedSegments) this.#prepare()
+    if (this.#wantsMore) this.#prepare()
   }
 
   /** A file for the segment that is begun now, which is the caller's from then on. `undefined` where none is ready. */
@@ -79,29 +83,35 @@ export class SegmentReserve {
     this.#isUrgent = false
     this.#hasFailed = false
     const prepared = this.#ready.shift()?.take()
-    if (prepared !== undefined) this.#tell()
+    this.#tell()
     return prepared
   }
 
   /** A segment was begun: a disk that was full has room again. */
   noteRoom(): void {
+    if (!this.#diskIsTight) return
     this.#diskIsTight = false
+    this.#tell()
   }
 
   /** The disk is full: gives up all there is, and prepares none until the next rotation. Returns whether there was anything. */
   giveUp(): boolean {
     this.#diskIsTight = true
     const had = this.#abandonAll()
-    // Also where there was nothing yet: whoever waits for it waits in vain.
-    if (had || this.#plan.preparedSegments > 0) this.#tell()
+    this.#tell()
     return had
   }
 
   /** Gives up all there is, for good; resolves once no call is under way any more. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    if (this.#abandonAll()) this.#tell()
+    this.#abandonAll()
+    this.#tell()
     await Promise.all([...this.#underWay].map((preparation) => preparation.settled))
+  }
+
+  get #wantsMore(): boolean {
+    return this.#ready.length < this.#wanted && this.#isPossible
   }
 
   get #isPossible(): boolean {
@@ -122,12 +132,19 @@ export class SegmentReserve {
   #settled(preparation: Preparation): void {
     this.#underWay.delete(preparation)
     if (this.#current !== preparation) return
+    const wasUrgent = this.isUrgent
     this.#current = undefined
     this.#isUrgent = false
     if (preparation.failure === undefined) this.#ready.push(preparation)
-    else this.#hasFailed = true
-    this.rest()
+    else this.#noteFailure(preparation.failure)
+    // One that was urgent came under load, which goes on.
+    if (!wasUrgent) this.rest()
     this.#tell()
+  }
+
+  #noteFailure(failure: unknown): void {
+    this.#hasFailed = true
+    if (isDiskFull(failure)) this.#wanted = Math.min(this.#wanted, this.#ready.length)
   }
 
   #abandonAll(): boolean {
@@ -139,10 +156,10 @@ export class SegmentReserve {
     return had
   }
 
+  /** To those who wait for what was asked for; where nothing was, nobody does. */
   #tell(): void {
     const { segmentBytes, preparedSegments } = this.#plan
-    const { length } = this.#ready
-    const bytes = length * pageFloor(segmentBytes)
-    this.#changed({ bytes, settled: length >= preparedSegments || !this.#isPossible })
+    if (preparedSegments === 0) return
+    this.#changed({ bytes: this.#ready.length * pageFloor(segmentBytes), settled: !this.#wantsMore })
   }
 }

@@ -35,7 +35,7 @@ export type WriterTaskResult =
 
 /** How long the task waits for more before it ends. Waking it costs a third of starting a new one. */
 const LINGER_MS = 5
-/** How long it waits at most while background calls need this thread's event loop. Without news for so long, it rests. */
+/** How long it waits at most while there is something to do in the background, which needs this thread's event loop. */
 const LINGER_IN_BACKGROUND_MS = 1
 /** So long the main thread takes, as a rule, to hear of a commit and to hand over what comes next. */
 const LOOK_FOR_NEWS_MS = 0.1
@@ -100,13 +100,13 @@ async function run({ ring, writer, news }: OpenedWriter): Promise<void> {
     if (step === 'stopped') return
     if (step === 'closing') return writer.finish()
     const lingering = step === Number.POSITIVE_INFINITY
-    const longestMs = writer.backgroundBusy ? LINGER_IN_BACKGROUND_MS : lingering ? LINGER_MS : step
-    const waitMs = Math.min(step, longestMs)
-    if (news.wait(signalCount, waitMs) || waitMs < LINGER_IN_BACKGROUND_MS) continue
+    const longestMs = writer.hasBackgroundWork ? LINGER_IN_BACKGROUND_MS : lingering ? LINGER_MS : step
+    if (news.wait(signalCount, Math.min(step, longestMs)) || step <= longestMs) continue
+    // There is time. (Where the step was due, it is made first.)
     writer.rest()
     // Between tasks the event loop turns by itself, and nothing keeps the process alive.
     if (lingering && !writer.backgroundIsUrgent && ring.goIdle(signalCount)) return
-    if (writer.backgroundBusy) await eventLoopTurn()
+    if (writer.hasBackgroundWork) await eventLoopTurn()
   }
 }
 

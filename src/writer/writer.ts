@@ -102,9 +102,9 @@ export class Writer {
     return this.#segments.backgroundIsUrgent
   }
 
-  /** Whether calls are under way in the background: this thread's event loop has to turn for them, when there is time. */
-  get backgroundBusy(): boolean {
-    return this.#segments.backgroundBusy
+  /** Whether there is something to do in the background: this thread's event loop has to turn for it, when there is time. */
+  get hasBackgroundWork(): boolean {
+    return this.#segments.hasBackgroundWork
   }
 
   /** Nothing else is to be done: prepares segments in the background, as many as `preparedSegments` asks for. */
@@ -271,6 +271,7 @@ export class Writer {
     const deferred = this.#durableLsn < this.#writtenLsn
     if (this.#segments.hasActive) {
       this.#segments.seal(this.#writtenLsn, this.#durableLsn)
+      if (deferred && this.#options.directorySync === 'always') this.#segments.syncDirectory()
       this.#synced(this.#trimmer.lastSegment)
       if (deferred) this.#report(undefined)
     }
@@ -379,6 +380,8 @@ export class Writer {
       durableLsn: this.#durableLsn,
       error: toErrorRecord(cause),
     })
+    // It never rejects. Whoever ends this writer waits for it once more.
+    void this.#segments.stopPreparing()
   }
 
   #report(batch: BatchReport | undefined): void {

@@ -10,6 +10,7 @@ import {
   openPaths,
   openSimulated,
   quiet,
+  recoveredTexts,
   rejects,
   SEGMENT,
   textsOf,
@@ -132,7 +133,92 @@ test('who waits is told when the log fails, and later ones too', async (t) => {
   fileSystem.letGo()
   await quiet()
   t.is(log.stats().preparedBytes, 0, 'nothing will be written to them')
+  t.deepEqual(preparedFiles(fileSystem), [])
+  t.is(callsOf(fileSystem, 'openSync', PREPARED).length, 1, 'none is begun')
   await log.close()
+  t.deepEqual(openPaths(fileSystem), [])
+})
+
+test('after one that failed, and a rotation, asking waits for the next one', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  fileSystem.inject({ call: 'openSync', path: PREPARED, error: 'EIO' })
+  const { log } = await openSimulated({ ...OPTIONS, preparedSegments: 1 }, fileSystem)
+  t.is(await log.prepared(), 0)
+  await log.append('x')
+  t.is(await log.prepared(), MIB)
+  await log.close()
+})
+
+test('after a full disk, once there is room and a segment was begun, asking waits for them', async (t) => {
+  const { log, fileSystem } = await openSimulated(OPTIONS)
+  await log.prepared()
+  await log.append('the first')
+  await log.prepared()
+  fileSystem.capacityBytes = 4 * MIB + 64 * KIB
+  const large = 'l'.repeat(3 * MIB)
+  await log.append(large)
+  fileSystem.capacityBytes = 100 * MIB
+  await log.append(large)
+  t.is(await log.prepared(), 3 * MIB)
+  await log.close()
+})
+
+test('a full disk takes what is being prepared, too, before it rejects', async (t) => {
+  const fileSystem = new GatedWrites()
+  const { log } = await openBegun({ ...OPTIONS, preparedSegments: 1 }, fileSystem)
+  for (let slice = 0; slice < 3; slice++) {
+    fileSystem.letOn()
+    await quiet()
+  }
+  t.is(fileSystem.waiting, 1)
+  fileSystem.capacityBytes = MIB + 100 * KIB
+  const rollbacks: number[] = []
+  log.on('rollback', (lsn) => rollbacks.push(lsn))
+  t.is(await log.append('l'.repeat(600 * KIB)), 2)
+  t.deepEqual(rollbacks, [])
+  fileSystem.letGo()
+  await log.close()
+  t.deepEqual(preparedFiles(fileSystem), [])
+})
+
+for (const [call, path] of [
+  ['renameSync', PREPARED],
+  ['writeSync', PREPARED],
+] as const) {
+  test(`a segment that finds no room (${call}) is begun once more without those that are prepared`, async (t) => {
+    const { log, fileSystem } = await openSimulated(OPTIONS)
+    await log.prepared()
+    fileSystem.inject({ call, path, error: 'ENOSPC' })
+    const rollbacks: number[] = []
+    log.on('rollback', (lsn) => rollbacks.push(lsn))
+    t.is(await log.append('a'), 1)
+    t.is(log.stats().syncs, callsOf(fileSystem, 'datasyncSync', /seg|prepared/).length)
+    await Promise.all(Array.from({ length: 40 }, () => log.append(PIECE)))
+    t.deepEqual(rollbacks, [])
+    await log.close()
+    t.deepEqual(openPaths(fileSystem), [])
+    t.deepEqual(
+      fileSystem.listSync(DIRECTORY).filter((name) => name.endsWith('.tmp')),
+      [],
+    )
+    t.is((await recoveredTexts(fileSystem.crash({ keep: 'none' }))).length, 41)
+  })
+}
+
+test('one that finds no room the second time either is rolled back, and nothing is left of it', async (t) => {
+  const { log, fileSystem } = await openSimulated(OPTIONS)
+  await log.prepared()
+  fileSystem.inject({ call: 'renameSync', path: PREPARED, error: 'ENOSPC' })
+  fileSystem.inject({ call: 'renameSync', path: NEW_SEGMENT, error: 'ENOSPC' })
+  await rejects(t, log.append('a'), { code: 'SLUICE_DISK_FULL', outcome: 'not-written' })
+  t.deepEqual(
+    fileSystem.listSync(DIRECTORY).filter((name) => name.endsWith('.tmp')),
+    [],
+  )
+  t.is(await log.append('b'), 1)
+  t.deepEqual(await textsOf(log), ['b'])
+  await log.close()
+  t.deepEqual(openPaths(fileSystem), [])
 })
 
 test('several who wait are all told', async (t) => {
