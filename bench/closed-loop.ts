@@ -41,6 +41,8 @@ export interface Workload {
 /** Producers whose latencies are measured: reading the clock for every append of all of them would be the load itself. */
 const PROBES_MAX = 16
 const NS_PER_MS = 1e6
+/** After a rest, until the producers are in step again. */
+const LEAD_MS = 20
 
 /** Runs a closed loop: each producer appends, waits until that is durable, and appends again. */
 export function measure(
@@ -72,16 +74,16 @@ async function measureAsynchronous(
   duration: LoadDuration,
   lines: LineSource | undefined,
 ) {
-  const { producers, recordsPerAppend } = workload
   const append = lines === undefined ? appendOf(subject, workload) : replayOf(subject, linesOf(lines))
-  const run: Run = { on: true, measuring: false, records: 0, recordsPerAppend, latenciesMs: [] }
-  // Spread over all producers, so that they stand for those that come early in a turn and those that come late.
-  const probeEvery = Math.ceil(producers / PROBES_MAX)
-  const ends: Promise<void>[] = []
-  for (let i = 0; i < producers; i += 1) {
-    ends.push(i % probeEvery === 0 ? probe(append, run) : produce(append, run))
-  }
+  let load = startLoad(append, workload)
   await delay(duration.warmUpSeconds * 1000)
+  if (subject.rest !== undefined) {
+    await load.stop()
+    await subject.rest()
+    load = startLoad(append, workload)
+    await delay(LEAD_MS)
+  }
+  const { run } = load
 
   const batchesBefore = subject.batchCounts?.()
   const loopDelay = monitorEventLoopDelay({ resolution: 1 })
@@ -100,8 +102,7 @@ async function measureAsynchronous(
   loopDelay.disable()
   const batchesAfter = subject.batchCounts?.()
 
-  run.on = false
-  await Promise.all(ends)
+  await load.stop()
   return {
     ...figures(records, elapsedMs, cpu, run.latenciesMs),
     loopDelayMsP99: loopDelay.percentile(99) / NS_PER_MS,
@@ -110,6 +111,21 @@ async function measureAsynchronous(
         ? undefined
         : (batchesAfter.records - batchesBefore.records) / (batchesAfter.batches - batchesBefore.batches),
   }
+}
+
+/** Starts all producers. */
+function startLoad(append: () => Promise<unknown>, { producers, recordsPerAppend }: Workload) {
+  const run: Run = { on: true, measuring: false, records: 0, recordsPerAppend, latenciesMs: [] }
+  // Spread over all producers, so that they stand for those that come early in a turn and those that come late.
+  const probeEvery = Math.ceil(producers / PROBES_MAX)
+  const ends = Array.from({ length: producers }, (_, at) =>
+    at % probeEvery === 0 ? probe(append, run) : produce(append, run),
+  )
+  const stop = async (): Promise<void> => {
+    run.on = false
+    await Promise.all(ends)
+  }
+  return { run, stop }
 }
 
 /** One append of a producer: of one record, or of many. */

@@ -100,7 +100,7 @@ export class BenchRun {
 
   #isAsked(driver: DriverName): boolean {
     const { asked } = this.#settings
-    return asked === undefined || asked.includes(driver) || ['sluice', 'limit'].includes(driverOf(driver).role)
+    return asked === undefined || asked.includes(driver) || driver === 'sluice' || driverOf(driver).role === 'limit'
   }
 
   #installedOnly(): Settings {

@@ -57,6 +57,7 @@ const MIB = 1024 * 1024
 /** Of each peer the fastest way that acknowledges durable records, batched where the application can batch. */
 const LEADING: readonly DriverName[] = [
   'sluice',
+  'sluice-prepared',
   'device',
   'fsync-per-append',
   'fsync-in-turn',
@@ -100,7 +101,15 @@ const FULL: Preset = {
   concurrency: [1, 16, 64, 256, 1024, 4096],
   recordBytes: [64, 1024, 16 * 1024],
   sizeConcurrency: [64, 1024],
-  sizeDrivers: ['sluice', 'device', 'better-sqlite3-batched', 'lmdb-flushed', 'sonic-boom', 'redis-streams'],
+  sizeDrivers: [
+    'sluice',
+    'sluice-prepared',
+    'device',
+    'better-sqlite3-batched',
+    'lmdb-flushed',
+    'sonic-boom',
+    'redis-streams',
+  ],
   rates: [1000, 10_000, 50_000, 200_000],
   calibrate: true,
   seconds: 0.8,

@@ -65,6 +65,16 @@ export interface LogTuning {
    */
   readonly segmentBytes?: number
   /**
+   * How many segments the log keeps prepared, that is, made and filled with zeros, for bursts: so many are then written to without changing the
+   * file system's metadata, which costs a commit of some 100 KiB as much as its own bytes (docs/BENCHMARKS.md: `sluice-prepared`). They are prepared from the
+   * opening on, and whenever the writer has had nothing to do for a few milliseconds. Each takes its place on the disk, and a descriptor; they are removed by
+   * closing, after a crash (or a failure and a hasty end) by the next opening, and where the disk is full before any record is rejected. Once the disk had no
+   * room for all of them, no more are kept than there was room for. Without them the next segment is prepared while the active one fills up, where that pays.
+   * 0 to 128; else than 0 it needs a `segmentBytes` of 1 MiB or more.
+   * @default 0
+   */
+  readonly preparedSegments?: number
+  /**
    * The largest record in bytes, and the largest sum of the records of one `appendMany`: 1 to 512 MiB, and at most
    * half of `maxPendingBytes` less 4 KiB.
    * @default 16 MiB, or as much as `maxPendingBytes` allows
@@ -106,6 +116,7 @@ export interface ResolvedTuning {
   readonly ack: AckLevel
   readonly directorySync: 'changed' | 'always'
   readonly segmentBytes: number
+  readonly preparedSegments: number
   readonly maxRecordBytes: number
   readonly maxPendingBytes: number
   readonly onFull: 'wait' | 'reject'
@@ -118,12 +129,16 @@ const MIB = 1024 * KIB
 /** What the frame around a record, and the ring's own marks, take at most beside the record. */
 const RECORD_OVERHEAD_BYTES = 4 * KIB
 
+/** Smaller segments aren't prepared: as the writer has it. */
+const PREPARED_SEGMENT_BYTES_MIN = MIB
+
 const OPTION_NAMES = [
   'batch',
   'flush',
   'ack',
   'directorySync',
   'segmentBytes',
+  'preparedSegments',
   'maxRecordBytes',
   'maxPendingBytes',
   'onFull',
@@ -185,6 +200,14 @@ export function resolveTuning(options: LogTuning & { readonly fileSystem?: objec
         `a record may have at most half of it less ${RECORD_OVERHEAD_BYTES}, that is ${largest}`,
     )
   }
+  const segmentBytes = wholeOption('segmentBytes', given['segmentBytes'], 16 * KIB, 1024 * MIB, 64 * MIB)
+  const preparedSegments = wholeOption('preparedSegments', given['preparedSegments'], 0, 128, 0)
+  if (preparedSegments > 0 && segmentBytes < PREPARED_SEGMENT_BYTES_MIN) {
+    refuseOption(
+      `preparedSegments: ${preparedSegments} is impossible beside segmentBytes: ${segmentBytes}: ` +
+        `segments below ${PREPARED_SEGMENT_BYTES_MIN} bytes would be full before they are prepared`,
+    )
+  }
   const workerUrl = fileUrl('workerUrl', given['workerUrl'])
   const fileSystem = given['fileSystem']
   if (fileSystem !== undefined) {
@@ -198,7 +221,8 @@ export function resolveTuning(options: LogTuning & { readonly fileSystem?: objec
     flush,
     ack,
     directorySync: oneOf('directorySync', given['directorySync'], ['changed', 'always'], 'changed'),
-    segmentBytes: wholeOption('segmentBytes', given['segmentBytes'], 16 * KIB, 1024 * MIB, 64 * MIB),
+    segmentBytes,
+    preparedSegments,
     maxRecordBytes,
     maxPendingBytes,
     onFull: oneOf('onFull', given['onFull'], ['wait', 'reject'], 'wait'),

@@ -37,6 +37,7 @@ test('without options everything has its default', (t) => {
     ack: 'durable',
     directorySync: 'changed',
     segmentBytes: 64 * MIB,
+    preparedSegments: 0,
     maxRecordBytes: 16 * MIB,
     maxPendingBytes: 64 * MIB,
     onFull: 'wait',

@@ -33,6 +33,8 @@ export type Subject =
       append(record: Buffer): Promise<unknown>
       /** The same for several, all or nothing; where the subject can do that. */
       appendMany?(records: readonly Buffer[]): Promise<unknown>
+      /** Waits until it is ready for a burst, where it can be: after the warm-up, while nothing is appended, before the clock starts. */
+      rest?(): Promise<unknown>
       /** Where the subject counts them itself. */
       batchCounts?(): BatchCounts
       /** Where it is a server: the port on which others can ask it what it has. */

@@ -9,12 +9,13 @@ import { lmdbFlushed, lmdbPut, lmdbSynced } from './lmdb.js'
 import { natsJetStream } from './nats-jetstream.js'
 import { postgresql, postgresqlBatched } from './postgresql.js'
 import { redisStreams } from './redis.js'
-import { sluice } from './sluice.js'
+import { sluice, sluicePrepared } from './sluice.js'
 import { sonicBoom } from './sonic-boom.js'
 
 /** Everything that can be measured, by name, in the order of the tables. */
 export const DRIVERS = {
   sluice,
+  'sluice-prepared': sluicePrepared,
   device,
   'device-preparing': devicePreparing,
   'device-growing': deviceGrowing,

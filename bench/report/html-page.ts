@@ -118,7 +118,11 @@ function tableOf({ title, head, rows, notes }: Table, hasCaption: boolean, kind?
         'tbody',
         {},
         ...rows.map((row) =>
-          element('tr', { class: row[0] === 'sluice' ? 'own' : undefined }, ...row.map((cell) => cellOf(cell))),
+          element(
+            'tr',
+            { class: row[0]?.startsWith('sluice') === true ? 'own' : undefined },
+            ...row.map((cell) => cellOf(cell)),
+          ),
         ),
       ),
     ),

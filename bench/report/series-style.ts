@@ -37,6 +37,8 @@ export function styleOfDriver(name: DriverName): SeriesStyle {
   const { role, promise } = driverOf(name)
   const isRing = !promise.isP1 && role !== 'limit'
   if (role === 'limit') return { colour, dash: '7 4', width: 2, isRing }
+  // It is sluice still, under other conditions.
+  if (name === 'sluice-prepared') return { colour, dash: '6 3', width: 3, isRing }
   return { colour, width: role === 'sluice' ? 3 : 1.5, isRing, ...(DOTTED.includes(name) ? { dash: '2 3' } : {}) }
 }
 

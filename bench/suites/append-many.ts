@@ -1,6 +1,6 @@
 import type { Workload } from '../closed-loop.js'
 import { RECORD_BYTES } from '../drivers/driver.js'
-import { contendersOf, type LoadTrial, rateOf, ratioAt, runInTurns, workloadsOf } from './load.js'
+import { contendersOf, type LoadTrial, OURS, rateOf, ratioAt, runInTurns, workloadsOf } from './load.js'
 import { loadTable } from './load-table.js'
 import { reached, type Suite } from './suite.js'
 
@@ -8,6 +8,7 @@ const WORKLOAD: Workload = { producers: 16, recordBytes: RECORD_BYTES, recordsPe
 /** Those that can append several records at once, all or nothing. */
 const CONTENDERS = contendersOf([
   'sluice',
+  'sluice-prepared',
   'device',
   'better-sqlite3-batched',
   'classic-level-batched',
@@ -23,13 +24,12 @@ export const appendMany: Suite<LoadTrial> = {
     workloadsOf(trials).map((workload) =>
       loadTable(trials, workload, ['appendMany; the peers with one transaction for each.']),
     ),
-  figures: (trials) => [
-    {
-      name: 'appendMany of 100, 16 producers, sluice ÷ device',
-      ...reached(ratioAt(trials, 'device', rateOf)),
+  figures: (trials) =>
+    OURS.map((ours) => ({
+      name: `appendMany of 100, 16 producers, ${ours} ÷ device`,
+      ...reached(ratioAt(trials, 'device', rateOf, ours)),
       unit: '×',
       wanted: 0.6,
       bound: 'at least',
-    },
-  ],
+    })),
 }

@@ -37,6 +37,10 @@ export function contendersOf(drivers: readonly DriverName[]): readonly Contender
   return drivers.map((driver) => ({ label: driver, driver }))
 }
 
+/** The ways in which sluice takes part: as it is opened without options, and with what is prepared ahead. */
+export const OURS = ['sluice', 'sluice-prepared'] as const satisfies readonly DriverName[]
+export type Ours = (typeof OURS)[number]
+
 /** Runs every contender once, in turns, so that a disk that has a slow minute slows all of them. */
 export async function runInTurns(
   bench: Bench,
@@ -114,12 +118,12 @@ export function spreadAt(
   return spreadOf(results.filter((trial) => trial.label === label).map(figure))
 }
 
-/** A figure of sluice divided by that of another contender in the same round; all under one workload. */
+/** A figure of sluice, in one of its ways, divided by that of another contender in the same round; all under one workload. */
 export function ratioAt(
   results: readonly LoadTrial[],
   label: string,
   figure: (trial: LoadTrial) => number,
-  ours = 'sluice',
+  ours: Ours = 'sluice',
 ): Spread {
   const at = (name: string, round: number): number | undefined => {
     const trial = results.find((t) => t.label === name && t.round === round)

@@ -9,6 +9,8 @@ import {
   describeWorkload,
   isUnder,
   type LoadTrial,
+  OURS,
+  type Ours,
   rateOf,
   ratioAt,
   runInTurns,
@@ -19,6 +21,24 @@ import { loadTable, preparationNote } from './load-table.js'
 import { type Figure, reached, type Suite } from './suite.js'
 
 const MANY = [16, 64, 256, 1024, 4096] as const
+/** Producers, and what is wanted of sluice with so many: divided by the limit, the best peer, and a sync for each record. */
+const AGAINST_DEVICE = [
+  [16, 0.65],
+  [64, 0.65],
+  [256, 0.5],
+  [1024, 0.45],
+  [4096, 0.35],
+] as const
+const AGAINST_BEST = [
+  [64, 1.2],
+  [256, 1.5],
+  [1024, 2],
+  [4096, 2],
+] as const
+const AGAINST_FSYNC = [
+  [64, 35],
+  [1024, 150],
+] as const
 const PERCENTILES = [
   ['p50', (trial: LoadTrial) => trial.latencyMsP50],
   ['p99', (trial: LoadTrial) => trial.latencyMsP99],
@@ -63,22 +83,30 @@ function driversIn(trials: readonly LoadTrial[]): readonly DriverName[] {
   return [...new Set(trials.map(({ driver }) => driver))]
 }
 
+/** The ways of sluice that were measured: older records have one. */
+function oursIn(under: readonly LoadTrial[]): readonly Ours[] {
+  return OURS.filter((ours) => under.some(({ label }) => label === ours))
+}
+
 function ratios(trials: readonly LoadTrial[], workloads: readonly Workload[]): Table {
-  const rows = workloads.map((workload) => {
+  const rows = workloads.flatMap((workload) => {
     const under = trials.filter((trial) => isUnder(trial, workload))
     const best = bestPeer(under, rateOf)
-    const device = ratioAt(under, 'device', rateOf)
-    const peer = best === undefined ? undefined : ratioAt(under, best, rateOf)
-    return [
-      describeWorkload(workload),
-      ...[device.median, device.min, device.max].map(shown),
-      best ?? '–',
-      ...[peer?.median, peer?.min, peer?.max].map(shown),
-    ]
+    return oursIn(under).map((ours) => {
+      const device = ratioAt(under, 'device', rateOf, ours)
+      const peer = best === undefined ? undefined : ratioAt(under, best, rateOf, ours)
+      return [
+        describeWorkload(workload),
+        ours,
+        ...[device.median, device.min, device.max].map(shown),
+        best ?? '–',
+        ...[peer?.median, peer?.min, peer?.max].map(shown),
+      ]
+    })
   })
   return {
     title: 'Records/s of sluice divided by those of the limit and of the best peer, round by round',
-    head: ['', '÷ device', 'from', 'to', 'best peer', '÷ it', 'from', 'to'],
+    head: ['', 'what', '÷ device', 'from', 'to', 'best peer', '÷ it', 'from', 'to'],
     rows,
     notes: [preparationNote(driversIn(trials))],
   }
@@ -87,7 +115,7 @@ function ratios(trials: readonly LoadTrial[], workloads: readonly Workload[]): T
 /** The peer that has the lowest median of a percentile, and sluice's divided by its. */
 function lowest(under: readonly LoadTrial[], figure: (trial: LoadTrial) => number) {
   const best = bestPeer(under, figure, 'lowest')
-  return best === undefined ? undefined : { best, ratio: ratioAt(under, best, figure) }
+  return best === undefined ? undefined : { best, ratioOf: (ours: Ours) => ratioAt(under, best, figure, ours) }
 }
 
 function latencies(trials: readonly LoadTrial[], workloads: readonly Workload[]): Table {
@@ -97,18 +125,16 @@ function latencies(trials: readonly LoadTrial[], workloads: readonly Workload[])
       const found = lowest(under, figure)
       return [
         `${describeWorkload(workload)}, ${name}`,
-        shown(spreadAt(under, 'sluice', figure).median),
-        shown(spreadAt(under, 'device', figure).median),
+        ...[...OURS, 'device'].map((label) => shown(spreadAt(under, label, figure).median)),
         found?.best ?? '–',
-        ...(found === undefined
-          ? ['–', '–']
-          : [spreadAt(under, found.best, figure), found.ratio].map((s) => shown(s.median))),
+        shown(found && spreadAt(under, found.best, figure).median),
+        ...OURS.map((ours) => shown(found?.ratioOf(ours).median)),
       ]
     })
   })
   return {
     title: 'Latencies in ms beside those of the limit and of the peer that has the lowest one',
-    head: ['', 'sluice', 'device', 'lowest of a peer', 'its', 'sluice ÷ it'],
+    head: ['', ...OURS, 'device', 'lowest of a peer', 'its', ...OURS.map((ours) => `${ours} ÷ it`)],
     rows,
     notes: [preparationNote(driversIn(trials))],
   }
@@ -116,61 +142,54 @@ function latencies(trials: readonly LoadTrial[], workloads: readonly Workload[])
 
 function wanted(trials: readonly LoadTrial[]): Figure[] {
   const at = (producers: number) => trials.filter((trial) => isUnder(trial, workloadOf(producers)))
-  const against = (driver: DriverName, producers: number, least: number): Figure => ({
-    name: `${counted(producers)} producers, sluice ÷ ${driver}`,
-    ...reached(ratioAt(at(producers), driver, rateOf)),
+  const against = (driver: DriverName, producers: number, least: number, ours: Ours): Figure => ({
+    name: `${counted(producers)} producers, ${ours} ÷ ${driver}`,
+    ...reached(ratioAt(at(producers), driver, rateOf, ours)),
     unit: '×',
     wanted: least,
     bound: 'at least',
   })
-  const againstBest = (producers: number, least: number): Figure => {
+  const againstBest = (producers: number, least: number, ours: Ours): Figure => {
     const best = bestPeer(at(producers), rateOf)
     return {
-      name: `${counted(producers)} producers, sluice ÷ the best peer${best === undefined ? '' : `, ${best}`}`,
-      ...reached(best === undefined ? spreadOf([]) : ratioAt(at(producers), best, rateOf)),
+      name: `${counted(producers)} producers, ${ours} ÷ the best peer${best === undefined ? '' : `, ${best}`}`,
+      ...reached(best === undefined ? spreadOf([]) : ratioAt(at(producers), best, rateOf, ours)),
       unit: '×',
       wanted: least,
       bound: 'at least',
     }
   }
-  const latency = (producers: number, [name, figure]: (typeof PERCENTILES)[number]): Figure => {
+  const latency = (producers: number, [name, figure]: (typeof PERCENTILES)[number], ours: Ours): Figure => {
     const found = lowest(at(producers), figure)
     return {
-      name: `${counted(producers)} producers, ${name} ÷ the lowest of a peer${found === undefined ? '' : `, ${found.best}`}`,
-      ...reached(found?.ratio ?? spreadOf([])),
+      name: `${counted(producers)} producers, ${name} of ${ours} ÷ the lowest of a peer${found === undefined ? '' : `, ${found.best}`}`,
+      ...reached(found?.ratioOf(ours) ?? spreadOf([])),
       unit: '×',
       wanted: 1,
       bound: 'at most',
     }
   }
-  return [
+  const figuresOf = (ours: Ours): Figure[] => [
     {
-      name: '1 producer, p50 ÷ that of a bare write and fdatasync',
-      ...reached(ratioAt(at(1), 'device', (trial) => trial.latencyMsP50)),
+      name: `1 producer, p50 of ${ours} ÷ that of a bare write and fdatasync`,
+      ...reached(ratioAt(at(1), 'device', (trial) => trial.latencyMsP50, ours)),
       unit: '×',
       wanted: 1.4,
       bound: 'at most',
     },
-    against('device', 16, 0.65),
-    against('device', 64, 0.65),
-    against('device', 256, 0.5),
-    against('device', 1024, 0.45),
-    against('device', 4096, 0.35),
-    againstBest(64, 1.2),
-    againstBest(256, 1.5),
-    againstBest(1024, 2),
-    againstBest(4096, 2),
+    ...AGAINST_DEVICE.map(([producers, least]) => against('device', producers, least, ours)),
+    ...AGAINST_BEST.map(([producers, least]) => againstBest(producers, least, ours)),
     {
-      name: '1,024 producers, event-loop delay p99',
-      ...reached(spreadAt(at(1024), 'sluice', (trial) => trial.loopDelayMsP99)),
+      name: `1,024 producers, event-loop delay p99 of ${ours}`,
+      ...reached(spreadAt(at(1024), ours, (trial) => trial.loopDelayMsP99)),
       unit: 'ms',
       wanted: 5,
       bound: 'at most',
     },
-    ...MANY.flatMap((producers) => PERCENTILES.map((percentile) => latency(producers, percentile))),
-    against('fsync-per-append', 64, 35),
-    against('fsync-in-turn', 64, 35),
-    against('fsync-per-append', 1024, 150),
-    against('fsync-in-turn', 1024, 150),
+    ...MANY.flatMap((producers) => PERCENTILES.map((percentile) => latency(producers, percentile, ours))),
+    ...AGAINST_FSYNC.flatMap(([producers, least]) =>
+      (['fsync-per-append', 'fsync-in-turn'] as const).map((driver) => against(driver, producers, least, ours)),
+    ),
   ]
+  return OURS.flatMap(figuresOf)
 }

@@ -12,6 +12,7 @@ export interface EventContextOptions
     | 'batch'
     | 'directorySync'
     | 'segmentBytes'
+    | 'preparedSegments'
     | 'maxRecordBytes'
     | 'maxPendingBytes'
     | 'onFull'

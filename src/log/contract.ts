@@ -139,6 +139,13 @@ export interface Log extends EventEmitter<LogEvents> {
    */
   ready(): Promise<void>
   /**
+   * Resolves once as many segments are prepared as `preparedSegments` asks for, or no more can be for now (the disk is
+   * full, or a call failed), to their bytes; with `preparedSegments: 0` at once. Call it before a burst of appends: while appends
+   * come one within a millisecond of the other, nothing is prepared for the option's sake, and this may not resolve. Waiting for it keeps the
+   * process alive. Rejects with `SLUICE_CLOSED` or `SLUICE_FAILED`.
+   */
+  prepared(): Promise<number>
+  /**
    * The durable records from `from` to `to`, in LSN order. Throws `SLUICE_TRIMMED` where `from` lies below `firstLsn`, or
    * a segment is trimmed away while it is read; `SLUICE_CORRUPT`, naming segment, offset and LSNs, instead of returning
    * damaged data; and `SLUICE_IO` where a system call fails. The call itself throws `SLUICE_INVALID_ARGUMENT` (options), and

@@ -1,6 +1,6 @@
 import { fromErrorRecord, SluiceError } from '../errors.js'
 import { frameBytesFor, recordBytes } from '../format/frame.js'
-import type { Figures } from '../observe/figures.js'
+import type { Figures, Occupancy } from '../observe/figures.js'
 import type { AckLevel, ResolvedTuning } from '../options.js'
 import { monotonicMs } from '../ring/clock.js'
 import type { RingProducer } from '../ring/producer.js'
@@ -11,6 +11,7 @@ import { FrameEncoder } from './frame-encoder.js'
 import { FrameQueue } from './frame-queue.js'
 import { closedError, commitFailedError, diskFullError, failedError, latchError } from './log-errors.js'
 import type { PendingFrame, Settle } from './pending-frame.js'
+import { PreparedWatch } from './prepared-watch.js'
 import { type Deferred, LsnRequests } from './requests.js'
 import { type UncopiedAppend, WaitingLine } from './waiting-line.js'
 
@@ -60,6 +61,7 @@ export class Coordinator {
   readonly #flushes = new LsnRequests<number>()
   readonly #trims = new LsnRequests<void>()
   readonly #readies = new LsnRequests<void>()
+  readonly #prepared: PreparedWatch
   readonly #maxFrameRecords: number
   readonly #maxPendingAppends: number
   readonly #maxWaitingBytes: number
@@ -97,6 +99,7 @@ export class Coordinator {
     this.#tuning = tuning
     this.#figures = figures
     this.#listener = listener
+    this.#prepared = new PreparedWatch(tuning.preparedSegments === 0)
     this.#maxFrameRecords = tuning.flush.kind === 'immediate' ? 1 : Math.min(SLICE_RECORDS, tuning.batch.maxRecords)
     this.#encoder = new FrameEncoder(this.#ring, { maxRecords: this.#maxFrameRecords, maxBytes: tuning.batch.maxBytes })
     this.#maxPendingAppends = Math.floor(this.#ring.capacityBytes / APPEND_COST_BYTES)
@@ -123,9 +126,10 @@ export class Coordinator {
     return this.#durableLsn
   }
 
-  get occupancy(): { pendingBytes: number; waiting: number; waitingBytes: number } {
+  get occupancy(): Occupancy {
     const pendingBytes = this.#pendingBytes + (this.#encoder.open?.frameBytes ?? 0)
-    return { pendingBytes, waiting: this.#line.length, waitingBytes: this.#line.bytes }
+    const preparedBytes = this.#prepared.bytes
+    return { pendingBytes, waiting: this.#line.length, waitingBytes: this.#line.bytes, preparedBytes }
   }
 
   /** Appends a record whose data was checked and has `bytes` bytes. */
@@ -194,6 +198,10 @@ export class Coordinator {
     return this.#refusal(undefined) ?? (this.#needsDrain ? this.#readies.add(0) : Promise.resolve())
   }
 
+  prepared(): Promise<number> {
+    return this.#refusal(undefined) ?? this.#prepared.wait()
+  }
+
   trim(beforeLsn: number): Promise<void> {
     const refusal = this.#refusal(undefined)
     if (refusal !== undefined) return refusal
@@ -208,6 +216,7 @@ export class Coordinator {
     this.#closed = true
     this.#line.rejectAll(closedError({ outcome: 'not-written' }))
     this.#readies.rejectAbove(-1, () => closedError())
+    this.#prepared.end(() => closedError())
     if (this.#failure === undefined) {
       await new Promise<void>((resolve, reject) => {
         this.#closing = { resolve, reject }
@@ -349,6 +358,9 @@ export class Coordinator {
       case 'trim-failed':
         this.#trimmed(report.firstLsn, fromErrorRecord(report.error))
         break
+      case 'prepared':
+        this.#prepared.note(report.bytes, report.settled)
+        break
       case 'closed':
         // One that was asked for while another was under way: the writer may have finished before it heard of it.
         this.#trims.rejectAbove(0, () => closedError())
@@ -448,6 +460,7 @@ export class Coordinator {
     this.#flushes.rejectAbove(0, (lsn) => commitFailedError(this.#durableLsn + 1, lsn, true, cause))
     this.#line.rejectAll(failedError(failure, { outcome: 'not-written' }))
     this.#readies.rejectAbove(-1, () => failedError(failure))
+    this.#prepared.end(() => failedError(failure))
     this.#trims.rejectAbove(0, () => failedError(failure))
     this.#listener.failed(failure)
     // close() promises that what was accepted is durable. Where it is, only the next opening has more to do.

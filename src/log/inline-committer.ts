@@ -40,6 +40,8 @@ export class InlineCommitter implements Committer {
     this.#writer = Writer.open(this.#fileSystem, this.#options, recovered, consumer, {
       send: (report) => {
         this.#reports.push(report)
+        // It comes between steps.
+        if (report.kind === 'prepared') this.#schedule()
       },
       foretell() {},
     })
@@ -89,7 +91,9 @@ export class InlineCommitter implements Committer {
       )
     } else if (step === 0) {
       this.#schedule()
-    } else if (typeof step === 'number' && Number.isFinite(step) && !this.#ended) {
+    } else if (step === Number.POSITIVE_INFINITY) {
+      writer.rest()
+    } else if (typeof step === 'number' && !this.#ended) {
       this.#timer = setTimeout(() => this.#pump(), Math.ceil(step))
     }
   }

@@ -127,6 +127,10 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
     return this.#coordinator.ready()
   }
 
+  prepared(): Promise<number> {
+    return this.#coordinator.prepared()
+  }
+
   read(options?: ReadOptions): AsyncIterable<LogRecord> {
     return this.#reader.read(options)
   }
@@ -203,7 +207,7 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
     }
     // Counted, not told by their times: on a coarse clock a sync can take none.
     if (report.sealSyncs > 0) figures.recordSync(report.sealSyncMs * 1e6)
-    if (report.syncs > 0) figures.recordSync(report.syncMs * 1e6)
+    for (let sync = 0; sync < report.syncs; sync++) figures.recordSync((report.syncMs / report.syncs) * 1e6)
     if (report.directorySyncs > 0) figures.recordDirectorySync(report.directorySyncMs * 1e6)
     this.#watch.advance(report.durableLsn)
     this.#tell(report, frames)

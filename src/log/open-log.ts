@@ -44,8 +44,8 @@ export function openLogWithFigures(directory: string, options: LogOptions, figur
 
   function newCommitter(): Committer {
     const capacityBytes = Math.floor(tuning.maxPendingBytes / 2)
-    const { batch, flush, directorySync, segmentBytes } = tuning
-    const writerOptions = { directory: root, batch, flush, directorySync, segmentBytes }
+    const { batch, flush, directorySync, segmentBytes, preparedSegments } = tuning
+    const writerOptions = { directory: root, batch, flush, directorySync, segmentBytes, preparedSegments }
     return options.fileSystem === undefined
       ? new ThreadCommitter(writerOptions, capacityBytes, tuning.workerUrl)
       : new InlineCommitter(fileSystem, writerOptions, capacityBytes)

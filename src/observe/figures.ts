@@ -32,6 +32,7 @@ export interface Occupancy {
   readonly pendingBytes: number
   readonly waiting: number
   readonly waitingBytes: number
+  readonly preparedBytes: number
 }
 
 /**
@@ -104,6 +105,7 @@ export class Figures {
       pendingBytes: occupancy.pendingBytes,
       waiting: occupancy.waiting,
       waitingBytes: occupancy.waitingBytes,
+      preparedBytes: occupancy.preparedBytes,
     }
   }
 }

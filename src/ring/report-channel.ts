@@ -2,7 +2,7 @@ import type { ErrorRecord } from '../errors.js'
 import * as layout from './layout.js'
 import { BATCH_CAUSES, type ReportSink, type WriterReport } from './report.js'
 
-const KINDS = ['progress', 'rollback', 'failed', 'trimmed', 'trim-failed', 'closed'] as const
+const KINDS = ['progress', 'rollback', 'failed', 'trimmed', 'trim-failed', 'closed', 'prepared'] as const
 
 /** The writer's end of the reports: puts them into slots of shared memory, so that nothing is cloned on the way. */
 export class ReportSender implements ReportSink {
@@ -82,6 +82,8 @@ export class ReportSender implements ReportSink {
         return [report.firstLsn]
       case 'closed':
         return [report.durableLsn]
+      case 'prepared':
+        return [report.bytes, Number(report.settled)]
     }
   }
 
@@ -174,6 +176,8 @@ export class ReportReceiver {
         return { kind, firstLsn: field(1), error: this.#error() }
       case 'closed':
         return { kind, durableLsn: field(1) }
+      case 'prepared':
+        return { kind, bytes: field(1), settled: field(2) === 1 }
       default:
         throw new Error(`report of unknown kind ${field(0)}`)
     }

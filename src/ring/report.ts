@@ -17,6 +17,8 @@ export type WriterReport =
   | { readonly kind: 'trimmed'; readonly firstLsn: number }
   /** A trim failed; the log goes on. */
   | { readonly kind: 'trim-failed'; readonly firstLsn: number; readonly error: ErrorRecord }
+  /** So many bytes of segments are prepared; `settled`: no more will be for now. */
+  | { readonly kind: 'prepared'; readonly bytes: number; readonly settled: boolean }
   /** Everything is durable, every descriptor closed. */
   | { readonly kind: 'closed'; readonly durableLsn: number }
 
@@ -39,7 +41,7 @@ export interface ProgressReport {
   readonly waitMs: number
   readonly writeMs: number
   readonly syncMs: number
-  /** 0 or 1. */
+  /** 0 or 1; 2 where a segment that was begun had no room for its name, and was begun once more. */
   readonly syncs: number
   /** The sync of the segment that a rotation sealed. */
   readonly sealSyncMs: number

@@ -31,25 +31,19 @@ export class Preparation {
   readonly #bytes: number
   readonly #access: FileAccess
   #abandoned = false
+  /** While calls on it are under way. */
+  #fd: number | undefined
   #prepared: PreparedFile | undefined
   #failure: unknown
   /** Settles, and never rejects, once no call is under way any more. */
   readonly settled: Promise<void>
-  #busy = true
 
   constructor(fileSystem: FileSystem, path: string, bytes: number, access: FileAccess) {
     this.#fileSystem = fileSystem
     this.#path = path
     this.#bytes = bytes
     this.#access = access
-    this.settled = this.#run().finally(() => {
-      this.#busy = false
-    })
-  }
-
-  /** Whether calls are under way, so that this thread's event loop has to turn. */
-  get busy(): boolean {
-    return this.#busy
+    this.settled = this.#run()
   }
 
   /** Why preparing failed, where it did. */
@@ -57,39 +51,56 @@ export class Preparation {
     return this.#failure
   }
 
-  /** The prepared file, which is the caller's from now on. `undefined` where there is none (yet): it is then abandoned. */
+  /** The prepared file, which is the caller's from now on. `undefined` where there is none (yet). */
   take(): PreparedFile | undefined {
     const prepared = this.#prepared
     this.#prepared = undefined
-    this.#abandoned = true
     return prepared
   }
 
-  /** Gives up the file: it is closed and removed, as soon as no call on it is under way. */
+  /**
+   * Gives up the file, and its room on the disk at once: but for what a call that is under way writes, with whose end it is
+   * closed and removed.
+   */
   abandon(): void {
+    this.#abandoned = true
     const prepared = this.take()
     if (prepared !== undefined) this.#discard(prepared.fd)
+    else if (this.#fd !== undefined) this.#empty(this.#fd)
   }
 
   async #run(): Promise<void> {
-    let fd: number | undefined
     try {
-      fd = this.#fileSystem.openSync(this.#path, 'create', this.#access)
+      const fd = this.#fileSystem.openSync(this.#path, 'create', this.#access)
+      this.#fd = fd
       await this.#fill(fd)
-      if (this.#abandoned) this.#discard(fd)
-      else this.#prepared = { fd, path: this.#path, zeroedBytes: this.#bytes }
+      if (!this.#abandoned) {
+        this.#prepared = { fd, path: this.#path, zeroedBytes: this.#bytes }
+        this.#fd = undefined
+      }
     } catch (error) {
       this.#failure = error
-      if (fd !== undefined) this.#discard(fd)
     }
+    const fd = this.#fd
+    this.#fd = undefined
+    if (fd !== undefined) this.#discard(fd)
   }
 
   async #fill(fd: number): Promise<void> {
     let done = 0
-    for (let slice = 1; done < this.#bytes && !this.#abandoned; slice++) {
+    for (let slice = 1; done < this.#bytes; slice++) {
       const length = Math.min(SLICE_BYTES, this.#bytes - done)
       done += await writeSomeLater(this.#fileSystem, fd, zeros, length, done)
+      if (this.#abandoned) return
       if (slice % SLICES_PER_SYNC === 0 || done === this.#bytes) await this.#fileSystem.datasync(fd)
+    }
+  }
+
+  #empty(fd: number): void {
+    try {
+      this.#fileSystem.truncateSync(fd, 0)
+    } catch (error) {
+      this.#failure ??= error // Its room comes back with its end.
     }
   }
 

@@ -86,7 +86,7 @@ class Recovery {
     const judgement = judgeLog(this.#fs, this.#directory, { folder, marks }, this.#window)
     const links = Math.max(0, judgement.kept.length - 1)
     const heads = folder.segments.length * SEGMENT_HEAD_BYTES
-    const bytesRead = MARK_FILE_BYTES + heads + links * MIN_FOOTER_BYTES + this.#window.bytesRead
+    const bytesRead = bytesOf(marks) + heads + links * MIN_FOOTER_BYTES + this.#window.bytesRead
     const torn = this.#keepAside(judgement)
     const rewrittenRecords = this.#rewrite(judgement)
     const sealed = this.#cutAndSeal(judgement, torn !== undefined)
@@ -103,14 +103,15 @@ class Recovery {
   }
 
   /** A new log: its mark file makes it one. */
-  #begin(folder: LogFolder, { newest }: MarkFileContent): RecoveredLog {
+  #begin(folder: LogFolder, marks: MarkFileContent): RecoveredLog {
+    const { newest } = marks
     const logId = newest.kind === 'valid' ? newest.mark.logId : randomBytes(16)
     const mark = { logId, sequence: 1, durableLsn: 0, firstLsn: 1, segmentFirstLsn: 0, endOffset: 0, closed: false }
     MarkFile.create(this.#fs, this.#directory, mark)
     const nothing = { firstLsn: 1, nextLsn: 1, highestMark: 0, trimmed: [], kept: [], tail: undefined }
     const judgement = { ...nothing, logId, mark, frameless: undefined }
     const removedFiles = this.#cleanUp(folder, judgement)
-    const found = { rewrittenRecords: 0, torn: undefined, removedFiles, bytesRead: 0, cleanShutdown: true }
+    const found = { rewrittenRecords: 0, torn: undefined, removedFiles, bytesRead: bytesOf(marks), cleanShutdown: true }
     return this.#recovered(judgement, false, mark.sequence, found)
   }
 
@@ -233,6 +234,11 @@ function keepWhole(quarantine: Quarantine, { head, scan }: ScannedSegment): Torn
  */
 function isNew({ found, newest }: MarkFileContent): boolean {
   return !found || (newest.kind === 'valid' && newest.mark.sequence === 1)
+}
+
+/** How much of a mark file was read. */
+function bytesOf({ fileBytes }: MarkFileContent): number {
+  return Math.min(fileBytes, MARK_FILE_BYTES)
 }
 
 /** Whether no mark says that anything in this segment was ever durable. */

@@ -1,17 +1,11 @@
-import path from 'node:path'
 import { isDiskFull } from '../errors.js'
 import { readUint64 } from '../format/checksum.js'
-import { PREPARED_PREFIX, TEMPORARY_SUFFIX } from '../format/file-names.js'
 import { sealFrame } from '../format/frame.js'
 import { SEGMENT_HEADER_BYTES } from '../format/segment-header.js'
 import type { FileAccess, FileSystem } from '../fs/file-system.js'
-import { pageFloor } from '../fs/pages.js'
 import { PageWriter } from './page-writer.js'
-import { Preparation } from './preparation.js'
+import { type ReserveState, SegmentReserve } from './segment-reserve.js'
 import { type SegmentMedium, type SegmentPosition, SegmentWriter } from './segment-writer.js'
-
-/** Segments smaller than this aren't prepared in the background: they would be full before they are ready. */
-const PREPARE_FROM_SEGMENT_BYTES = 1024 * 1024
 
 /** The drafts of frames, in memory. */
 export interface FrameDrafts {
@@ -50,6 +44,8 @@ export interface RotationStart {
   readonly directory: string
   readonly segmentBytes: number
   readonly access: FileAccess
+  /** So many segments are kept prepared while nothing else is to be done. */
+  readonly preparedSegments: number
   readonly logId: Uint8Array
   /** The segment to continue; without one the next batch begins a new one. */
   readonly active: SegmentPosition | undefined
@@ -71,28 +67,34 @@ export class RotatingSegments {
   /** The segment whose rotation failed halfway: only to be closed. */
   #begun: SegmentWriter | undefined
   #previousEndOffset: number
-  #preparation: Preparation | undefined
-  #preparations = 0
-  /** Whether a write found the disk full since the active segment was begun. */
-  #diskIsTight = false
-  /** Preparations with calls under way, also those that were given up. */
-  readonly #underWay = new Set<Preparation>()
+  readonly #reserve: SegmentReserve
 
-  constructor(fileSystem: FileSystem, start: RotationStart, clock: CommitClock) {
+  constructor(
+    fileSystem: FileSystem,
+    start: RotationStart,
+    clock: CommitClock,
+    reserveChanged: (state: ReserveState) => void,
+  ) {
     this.#fileSystem = fileSystem
     this.#start = start
     this.#clock = clock
     this.#previousEndOffset = start.previousEndOffset
     const { directory, access } = start
     this.#medium = { fileSystem, directory, access, pages: new PageWriter(fileSystem, access) }
+    this.#reserve = new SegmentReserve(fileSystem, start, reserveChanged)
     if (start.active !== undefined) {
       this.#active = SegmentWriter.resume(this.#medium, start.active, start.lastTimestampMs)
     }
   }
 
-  /** Whether calls are under way in the background: this thread's event loop has to turn for them. */
-  get backgroundBusy(): boolean {
-    return this.#preparation?.busy === true
+  /** Whether the next rotation waits for calls in the background: this thread's event loop has to turn for them. */
+  get backgroundIsUrgent(): boolean {
+    return this.#reserve.isUrgent
+  }
+
+  /** Whether there is something to do in the background: this thread's event loop has to turn for it, when there is time. */
+  get hasBackgroundWork(): boolean {
+    return this.#reserve.hasWork
   }
 
   get hasActive(): boolean {
@@ -152,24 +154,14 @@ export class RotatingSegments {
    * directory is synced. Once this returns, the frames are durable.
    */
   begin(drafts: FrameDrafts, mark: number): Placement {
-    const { segment, temporaryPath } = this.#newSegment(drafts, mark)
-    this.#begun = segment
-    try {
-      this.#clock.write(() => writeFrames(segment, drafts, mark))
-      this.#clock.sync(() => segment.sync())
-      segment.publish(this.#start.directory, temporaryPath)
-    } catch (error) {
-      // Told by a write, or by a rename that found no room for a name. One told by a sync comes as a FailedSync.
-      if (!isDiskFull(error)) throw error
-      this.#begun = undefined
-      segment.discard(temporaryPath)
-      throw new WriteTakenBack(error)
+    for (;;) {
+      try {
+        return this.#begin(drafts, mark)
+      } catch (error) {
+        // Those that are prepared go first, as in #takingBack.
+        if (!(error instanceof WriteTakenBack && this.#reserve.giveUp())) throw error
+      }
     }
-    this.syncDirectory()
-    this.#begun = undefined
-    this.#diskIsTight = false
-    this.#active = segment
-    return { segmentFirstLsn: segment.firstLsn, offset: SEGMENT_HEADER_BYTES }
   }
 
   /** Zero-fills the active segment a little further where fewer than `leastBytes` of zeros are left. Returns whether it did. */
@@ -187,27 +179,17 @@ export class RotatingSegments {
 
   /** Begins to prepare the next segment in the background, once this one is half full. */
   prepareNext(): void {
-    const { segmentBytes, directory } = this.#start
-    if (this.#preparation !== undefined || this.#diskIsTight || segmentBytes < PREPARE_FROM_SEGMENT_BYTES) return
-    if (this.#active === undefined || this.#active.offset < segmentBytes / 2) return
-    const name = `${PREPARED_PREFIX}${++this.#preparations}${TEMPORARY_SUFFIX}`
-    const preparation = new Preparation(
-      this.#fileSystem,
-      path.join(directory, name),
-      pageFloor(segmentBytes),
-      this.#start.access,
-    )
-    this.#preparation = preparation
-    this.#underWay.add(preparation)
-    preparation.settled.then(() => this.#underWay.delete(preparation))
+    if (this.#active !== undefined && this.#active.offset >= this.#start.segmentBytes / 2) this.#reserve.prepareNext()
   }
 
-  /** Gives up what is being prepared; resolves once no call is under way any more. */
-  async stopPreparing(): Promise<void> {
-    this.#preparation?.abandon()
-    this.#preparation = undefined
-    // Also those that a rotation could not wait for.
-    await Promise.all([...this.#underWay].map((preparation) => preparation.settled))
+  /** Nothing else is to be done: prepares segments in the background, as many as were asked for. */
+  rest(): void {
+    this.#reserve.rest()
+  }
+
+  /** Gives up what is prepared; resolves once no call is under way any more. */
+  stopPreparing(): Promise<void> {
+    return this.#reserve.stop()
   }
 
   /** Cuts off the zeros ahead: the log will not be written to for now. */
@@ -222,9 +204,29 @@ export class RotatingSegments {
     for (const segment of open) segment?.close()
   }
 
+  #begin(drafts: FrameDrafts, mark: number): Placement {
+    const { segment, temporaryPath } = this.#newSegment(drafts, mark)
+    this.#begun = segment
+    try {
+      this.#clock.write(() => writeFrames(segment, drafts, mark))
+      this.#clock.sync(() => segment.sync())
+      segment.publish(this.#start.directory, temporaryPath)
+    } catch (error) {
+      // Told by a write, or by a rename that found no room for a name. One told by a sync comes as a FailedSync.
+      if (!isDiskFull(error)) throw error
+      this.#begun = undefined
+      segment.discard(temporaryPath)
+      throw new WriteTakenBack(error)
+    }
+    this.syncDirectory()
+    this.#begun = undefined
+    this.#reserve.noteRoom()
+    this.#active = segment
+    return { segmentFirstLsn: segment.firstLsn, offset: SEGMENT_HEADER_BYTES }
+  }
+
   #newSegment(drafts: FrameDrafts, mark: number): ReturnType<typeof SegmentWriter.begin> {
-    const prepared = this.#preparation?.take()
-    this.#preparation = undefined
+    const prepared = this.#reserve.take()
     const { logId } = this.#start
     const { firstLsn } = drafts
     const createdMs = readUint64(drafts.bytes, (drafts.places[0] ?? 0) + 32)
@@ -237,7 +239,7 @@ export class RotatingSegments {
   }
 
   /**
-   * Writes to a segment; what doesn't fit on the disk is cut off again. If it is the next segment's zeros that fill the
+   * Writes to a segment; what doesn't fit on the disk is cut off again. If it is the next segments' zeros that fill the
    * disk, they go first, and what was to be written is tried once more: a write, other than a sync, may be repeated.
    */
   #takingBack(segment: SegmentWriter, write: () => void): void {
@@ -249,18 +251,9 @@ export class RotatingSegments {
       } catch (error) {
         if (!isDiskFull(error)) throw error
         segment.cutBack(checkpoint)
-        if (!this.#giveUpZeros()) throw new WriteTakenBack(error)
+        if (!this.#reserve.giveUp()) throw new WriteTakenBack(error)
       }
     }
-  }
-
-  /** Gives up the segment that is being prepared, and prepares none until the next rotation. Returns whether there was one. */
-  #giveUpZeros(): boolean {
-    const preparation = this.#preparation
-    this.#preparation = undefined
-    this.#diskIsTight = true
-    preparation?.abandon()
-    return preparation !== undefined
   }
 }
 

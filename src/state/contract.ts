@@ -10,6 +10,7 @@ export type StateLogOptions = Pick<
   | 'flush'
   | 'directorySync'
   | 'segmentBytes'
+  | 'preparedSegments'
   | 'maxRecordBytes'
   | 'maxPendingBytes'
   | 'maxWaiting'

@@ -30,6 +30,7 @@ const LOG_NAMES = [
     'flush',
     'directorySync',
     'segmentBytes',
+    'preparedSegments',
     'maxRecordBytes',
     'maxPendingBytes',
     'maxWaiting',

@@ -20,7 +20,7 @@ export class CommitTimes {
     this.#directorySyncs = 0
   }
 
-  /** Milliseconds of the last {@link sync}. */
+  /** Milliseconds of this commit's {@link sync}. */
   get syncMs(): number {
     return this.#syncMs
   }
@@ -35,8 +35,9 @@ export class CommitTimes {
   }
 
   sync(call: () => void): void {
-    this.#syncMs = elapsedMs(call)
-    this.#averageSyncMs = (this.#averageSyncMs ?? this.#syncMs) * (7 / 8) + this.#syncMs / 8
+    const tookMs = elapsedMs(call)
+    this.#syncMs += tookMs
+    this.#averageSyncMs = (this.#averageSyncMs ?? tookMs) * (7 / 8) + tookMs / 8
     this.#syncs++
   }
 

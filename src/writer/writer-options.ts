@@ -7,6 +7,8 @@ export interface WriterOptions {
   readonly flush: FlushPolicy
   readonly directorySync: 'changed' | 'always'
   readonly segmentBytes: number
+  /** So many segments are kept prepared while nothing else is to be done. */
+  readonly preparedSegments: number
 }
 
 /** As `FlushPolicy` of the options, which the writer may not import. */

@@ -35,7 +35,7 @@ export type WriterTaskResult =
 
 /** How long the task waits for more before it ends. Waking it costs a third of starting a new one. */
 const LINGER_MS = 5
-/** How long it waits at most while background calls need this thread's event loop. */
+/** How long it waits at most while there is something to do in the background, which needs this thread's event loop. */
 const LINGER_IN_BACKGROUND_MS = 1
 /** So long the main thread takes, as a rule, to hear of a commit and to hand over what comes next. */
 const LOOK_FOR_NEWS_MS = 0.1
@@ -95,14 +95,18 @@ async function run({ ring, writer, news }: OpenedWriter): Promise<void> {
     // Read before looking for work, so that what comes in between ends the wait below at once.
     const signalCount = ring.signalCount
     const step = writer.step()
-    if (writer.backgroundBusy) await eventLoopTurn()
+    if (writer.backgroundIsUrgent) await eventLoopTurn()
     if (step === 0) continue
     if (step === 'stopped') return
     if (step === 'closing') return writer.finish()
     const lingering = step === Number.POSITIVE_INFINITY
-    const longestMs = writer.backgroundBusy ? LINGER_IN_BACKGROUND_MS : lingering ? LINGER_MS : step
-    const hasNews = news.wait(signalCount, Math.min(step, longestMs))
-    if (!hasNews && lingering && !writer.backgroundBusy && ring.goIdle(signalCount)) return
+    const longestMs = writer.hasBackgroundWork ? LINGER_IN_BACKGROUND_MS : lingering ? LINGER_MS : step
+    if (news.wait(signalCount, Math.min(step, longestMs)) || step <= longestMs) continue
+    // There is time. (Where the step was due, it is made first.)
+    writer.rest()
+    // Between tasks the event loop turns by itself, and nothing keeps the process alive.
+    if (lingering && !writer.backgroundIsUrgent && ring.goIdle(signalCount)) return
+    if (writer.hasBackgroundWork) await eventLoopTurn()
   }
 }
 

@@ -79,23 +79,37 @@ export class Writer {
     this.#schedule = new FlushSchedule(options.flush)
     this.#delay = new BatchDelay(options.batch.maxDelayMs)
     this.#trimmer = new Trimmer(fileSystem, options.directory, start.firstLsn, start.segments)
-    const { directory, segmentBytes } = options
+    const { directory, segmentBytes, preparedSegments } = options
     // Where syncs are put off, the page cache takes the writes in much sooner than the device would.
     const access: FileAccess = this.#schedule.withEachBatch ? 'direct' : 'cached'
-    const rotationStart = { ...start, directory, segmentBytes, access, previousEndOffset: start.previous.endOffset }
+    const files = { directory, segmentBytes, preparedSegments, access }
+    const rotationStart = { ...start, ...files, previousEndOffset: start.previous.endOffset }
     this.#marks = MarkFile.open(fileSystem, directory)
     try {
-      this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times)
+      this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times, (state) =>
+        reports.send({ kind: 'prepared', ...state }),
+      )
     } catch (error) {
       this.#marks.close()
       throw error
     }
     this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#segments.endOffset }
+    this.rest()
   }
 
-  /** Whether calls are under way in the background: this thread's event loop has to turn for them. */
-  get backgroundBusy(): boolean {
-    return this.#segments.backgroundBusy
+  /** Whether the next rotation waits for calls in the background: this thread's event loop has to turn for them. */
+  get backgroundIsUrgent(): boolean {
+    return this.#segments.backgroundIsUrgent
+  }
+
+  /** Whether there is something to do in the background: this thread's event loop has to turn for it, when there is time. */
+  get hasBackgroundWork(): boolean {
+    return this.#segments.hasBackgroundWork
+  }
+
+  /** Nothing else is to be done: prepares segments in the background, as many as `preparedSegments` asks for. */
+  rest(): void {
+    if (this.#stopped === 'no') this.#segments.rest()
   }
 
   /** Does one thing: commits a batch, or syncs, trims or prepares. */
@@ -257,6 +271,7 @@ export class Writer {
     const deferred = this.#durableLsn < this.#writtenLsn
     if (this.#segments.hasActive) {
       this.#segments.seal(this.#writtenLsn, this.#durableLsn)
+      if (deferred && this.#options.directorySync === 'always') this.#segments.syncDirectory()
       this.#synced(this.#trimmer.lastSegment)
       if (deferred) this.#report(undefined)
     }
@@ -365,6 +380,8 @@ export class Writer {
       durableLsn: this.#durableLsn,
       error: toErrorRecord(cause),
     })
+    // It never rejects. Whoever ends this writer waits for it once more.
+    void this.#segments.stopPreparing()
   }
 
   #report(batch: BatchReport | undefined): void {

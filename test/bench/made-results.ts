@@ -51,7 +51,7 @@ export function madeResults(): Results {
         distributions.add({ suite: 'throughput', label: driver, load: producers, recordBytes: 256 }, latencies.encode())
       }
     }
-    for (const driver of ['sluice', 'device', 'lmdb-flushed'] as const) {
+    for (const driver of ['sluice', 'sluice-prepared', 'device', 'lmdb-flushed'] as const) {
       for (const recordBytes of [64, 16_384]) suites.sizes.push(madeTrial(driver, round, { recordBytes }))
       suites.replay.push(madeTrial(driver, round, { recordBytes: 237 }))
       suites['append-many'].push(madeTrial(driver, round, { producers: 16, recordsPerAppend: 100 }))

@@ -19,6 +19,7 @@ const CASES: readonly Case[] = [
   { root: { flush: 'immediate' }, byDefault: { flush: 'batch' } },
   { root: { directorySync: 'always' }, byDefault: { directorySync: 'changed' } },
   { root: { segmentBytes: 16 * 1024 }, byDefault: { segmentBytes: 64 * MIB } },
+  { root: { preparedSegments: 1, segmentBytes: MIB }, byDefault: { preparedSegments: 0 } },
   { root: { maxRecordBytes: 5000 }, byDefault: { maxRecordBytes: 16 * MIB } },
   { root: { maxPendingBytes: 64 * 1024 }, byDefault: { maxPendingBytes: 64 * MIB } },
   { root: { onFull: 'reject', maxPendingBytes: 64 * 1024 }, byDefault: { onFull: 'wait' } },
@@ -50,6 +51,7 @@ async function signsOf(context: DirectoryEventStore, folder: string, fileSystem:
     folderSyncs: calls.filter(({ call }) => call === 'syncDirectorySync').length,
     large: await Promise.all(large),
     waiting,
+    prepares: fileSystem.calls.some(({ path }) => path?.startsWith(`${folder}/log/prepared-`)),
     segments: fileSystem.listSync(`${folder}/log`).filter((name) => name.endsWith('.seg')).length,
   }
 }
@@ -88,7 +90,14 @@ test('every option that a context can have is tried here', (t) => {
   const tried = CASES.flatMap(({ byDefault }) => Object.keys(byDefault)).concat('fileSystem', 'workerUrl')
   const all: Record<keyof EventContextOptions, true> = {
     ...{ batch: true, flush: true, directorySync: true, segmentBytes: true, maxRecordBytes: true, onFull: true },
-    ...{ maxPendingBytes: true, maxWaiting: true, workerUrl: true, fileSystem: true, rememberedIds: true },
+    ...{
+      maxPendingBytes: true,
+      maxWaiting: true,
+      workerUrl: true,
+      fileSystem: true,
+      rememberedIds: true,
+      preparedSegments: true,
+    },
   }
   t.deepEqual(tried.toSorted(), Object.keys(all).toSorted())
 })

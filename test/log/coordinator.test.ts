@@ -143,7 +143,7 @@ test('what the writer had taken is indeterminate, what was queued behind was not
   await ready
   await rejects(t, trimmed, { code: 'SLUICE_FAILED' })
   t.deepEqual(told, [['failed', 'SLUICE_FAILED']])
-  t.deepEqual(coordinator.occupancy, { pendingBytes: 0, waiting: 0, waitingBytes: 0 })
+  t.deepEqual(coordinator.occupancy, { pendingBytes: 0, waiting: 0, waitingBytes: 0, preparedBytes: 0 })
   for (const late of [append(coordinator, 'late'), appendMany(coordinator, ['late']), coordinator.flush()]) {
     await rejects(t, late, { code: 'SLUICE_FAILED', syscall: 'fdatasync' })
   }

@@ -96,3 +96,16 @@ test.serial('recovery in the writer’s thread takes no longer than opening does
     await log.close()
   }
 })
+
+test.serial('recovery.bytesRead counts the mark file, where there is one', async (t) => {
+  const { log: made, fileSystem } = await openSimulated()
+  t.is(made.recovery.bytesRead, 0)
+  await made.close()
+  for (const segments of [0, 1]) {
+    const { log } = await openSimulated({}, fileSystem)
+    if (segments === 0) t.is(log.recovery.bytesRead, MARK_FILE_BYTES)
+    else t.true(log.recovery.bytesRead > MARK_FILE_BYTES)
+    await log.append('x')
+    await log.close()
+  }
+})

@@ -5,7 +5,7 @@ import { Figures } from '../../src/observe/figures.js'
 import { GuardedEmitter } from '../../src/observe/guarded-emitter.js'
 import type { HistogramName } from '../../src/observe/stats.js'
 
-const NOTHING_HELD = { pendingBytes: 0, waiting: 0, waitingBytes: 0 }
+const NOTHING_HELD = { pendingBytes: 0, waiting: 0, waitingBytes: 0, preparedBytes: 0 }
 
 /** The rows and the closing lines of a percentile distribution. */
 function parseHgrm(text: string): { rows: { value: number; percentile: number; count: number }[]; total: number } {
@@ -26,7 +26,7 @@ test('counters count', (t) => {
   figures.recordDirectorySync(70_000)
   figures.recordFailure()
   figures.recordRotation()
-  const stats = figures.snapshot({ pendingBytes: 11, waiting: 2, waitingBytes: 33 })
+  const stats = figures.snapshot({ pendingBytes: 11, waiting: 2, waitingBytes: 33, preparedBytes: 44 })
   t.like(stats, {
     records: 65,
     bytes: 17_320,
@@ -39,6 +39,7 @@ test('counters count', (t) => {
     pendingBytes: 11,
     waiting: 2,
     waitingBytes: 33,
+    preparedBytes: 44,
   })
 })
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { readMarkFile } from '../../src/format/mark.js'
@@ -43,6 +43,8 @@ const ENDS_BY_ITSELF: Readonly<Record<string, readonly string[]>> = {
   'written, count alone': ['open', 'durable 1', 'begun', 'written 2', 'exit'],
   'written, never': ['open', 'durable 1', 'begun', 'written 2', 'exit'],
   failed: ['open', 'failed', 'rejected SLUICE_COMMIT_FAILED', 'exit'],
+  'segments being prepared': ['open', 'exit'],
+  'waits for prepared segments': ['open', `prepared ${3 * 2 ** 20}`, 'exit'],
   // Nobody but this process can append, so there is nothing to wait for.
   'follower of the log itself': ['open', 'durable 1', 'followed 1', 'exit'],
 }
@@ -75,6 +77,20 @@ test.serial('a process with a trim under way ends only once it is done', async (
   t.is(log.firstLsn, 3)
   await log.close()
 })
+
+test.serial(
+  'a process that ends while segments are prepared leaves files behind, which the next opening removes',
+  async (t) => {
+    const { directory } = await lives(t, 'segments being prepared')
+    const prepared = (): readonly string[] => readdirSync(directory).filter((name) => name.startsWith('prepared-'))
+    const whole = prepared().filter((name) => statSync(join(directory, name)).size === 16 * 2 ** 20)
+    t.true(prepared().length > 0)
+    t.true(whole.length < 128, 'it did not wait for them')
+    const log = await openLog(directory)
+    t.deepEqual(prepared(), [])
+    await log.close()
+  },
+)
 
 async function logWith(directory: string, ...records: readonly string[]): Promise<void> {
   const log = await openLog(directory)

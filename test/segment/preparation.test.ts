@@ -14,19 +14,15 @@ function namesOf(fileSystem: SimulatedFileSystem): FileSystemCallName[] {
 test('a prepared file is filled with zeros, and synced', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   const preparation = new Preparation(fileSystem, PATH, 2.5 * MIB, 'direct')
-  t.true(preparation.busy)
-  t.is(preparation.take()?.fd, undefined, 'not before it is done')
-  const other = new Preparation(fileSystem, '/prepared-2.tmp', 2.5 * MIB, 'direct')
-  await Promise.all([preparation.settled, other.settled])
-  t.false(other.busy)
-  const prepared = other.take()
-  t.like(prepared, { path: '/prepared-2.tmp', zeroedBytes: 2.5 * MIB })
+  t.is(preparation.take(), undefined, 'not before it is done')
+  await preparation.settled
+  t.is(namesOf(fileSystem).at(-1), 'datasync')
+  const prepared = preparation.take()
+  t.like(prepared, { path: PATH, zeroedBytes: 2.5 * MIB })
   t.is(fileSystem.sizeSync(prepared?.fd ?? -1), 2.5 * MIB)
-  t.is(other.take(), undefined, 'it is given once')
-  t.deepEqual(openPaths(fileSystem), ['/prepared-2.tmp'])
-  const byPath = fileSystem.calls.filter(({ path }) => path === '/prepared-2.tmp').map(({ call }) => call)
-  t.is(byPath[0], 'openSync')
-  t.is(byPath.at(-2), 'datasync', 'before it is looked at here')
+  t.is(preparation.take(), undefined, 'it is given once')
+  t.deepEqual(openPaths(fileSystem), [PATH])
+  t.is(namesOf(fileSystem)[0], 'openSync')
 })
 
 test('it is written in small pieces, and now and then synced on the way, so that no call takes long', async (t) => {
@@ -46,19 +42,37 @@ test('it is written in small pieces, and now and then synced on the way, so that
   t.is(unsynced, 0)
 })
 
-test('what was taken too early is given up: closed and removed once no call is under way', async (t) => {
+test('one that is given up has its room given back at once, and is closed and removed once no call is under way', async (t) => {
   const fileSystem = new GatedWrites()
   const preparation = new Preparation(fileSystem, PATH, 8 * MIB, 'direct')
+  for (let slice = 0; slice < 3; slice++) {
+    fileSystem.letOn()
+    await turn()
+  }
   t.is(fileSystem.waiting, 1)
-  t.is(preparation.take(), undefined)
-  t.true(preparation.busy)
+  preparation.abandon()
+  const fd = fileSystem.openSync(PATH, 'read')
+  t.is(fileSystem.sizeSync(fd), 0)
+  fileSystem.closeSync(fd)
   await turn()
   t.deepEqual(openPaths(fileSystem), [PATH], 'its descriptor is in use')
   fileSystem.letOn()
   await preparation.settled
-  t.false(preparation.busy)
   t.is(fileSystem.waiting, 0, 'it goes no further')
-  t.deepEqual(namesOf(fileSystem), ['openSync', 'write', 'closeSync', 'removeSync'])
+  t.deepEqual(namesOf(fileSystem).slice(-3), ['write', 'closeSync', 'removeSync'])
+  t.is(preparation.take(), undefined)
+  t.is(preparation.failure, undefined)
+})
+
+test('an error while its room is given back is noted, and harms nobody', async (t) => {
+  const fileSystem = new GatedWrites()
+  fileSystem.inject({ call: 'truncateSync', error: 'EIO' })
+  const preparation = new Preparation(fileSystem, PATH, MIB, 'direct')
+  preparation.abandon()
+  fileSystem.letGo()
+  await preparation.settled
+  t.like(preparation.failure, { code: 'EIO' })
+  t.deepEqual(fileSystem.listSync('/'), [])
 })
 
 test('one that is done is closed and removed at once when it is given up', async (t) => {

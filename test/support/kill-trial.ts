@@ -12,6 +12,10 @@ import type { Teardown } from './teardown.js'
 
 /** Policies of test/fixtures/appender.ts. */
 const POLICIES = ['batch', 'interval', 'immediate', 'never', 'adaptive', 'count'] as const
+/** And those that need segments that are prepared ahead. */
+const ALL_POLICIES = [...POLICIES, 'prepared'] as const
+/** Smaller segments are not prepared ahead. */
+const PREPARED_FROM_BYTES = 2 ** 20
 
 /** About what it takes to start a process, to open a log, and to append a little; and opening alone. */
 const START_MS = 400
@@ -64,13 +68,12 @@ export class KillTrial {
   #problems: string[] = []
   #when = ''
 
-  /** Segments of less than 1 MiB are not prepared ahead. */
   constructor(
     owner: Teardown,
     directory: string,
     numbers: Random,
     segmentBytes: number,
-    policies: readonly string[] = POLICIES,
+    policies: readonly string[] = segmentBytes < PREPARED_FROM_BYTES ? POLICIES : ALL_POLICIES,
   ) {
     this.#owner = owner
     this.#directory = directory

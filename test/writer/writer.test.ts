@@ -38,6 +38,7 @@ function trial(options: Partial<WriterOptions> = {}): Trial {
     flush: { kind: 'batch' },
     directorySync: 'changed',
     segmentBytes: 16 * 1024,
+    preparedSegments: 0,
     ...options,
   }
   const consumer = new RingConsumer(memory)

@@ -101,6 +101,8 @@ export const PREPARED: Profile = {
   options: [
     { segmentBytes: 1024 * KIB, maxPendingBytes: 1024 * KIB },
     { segmentBytes: 1024 * KIB, maxPendingBytes: 1024 * KIB, flush: { everyMs: 5 } },
+    { segmentBytes: 1024 * KIB, maxPendingBytes: 1024 * KIB, preparedSegments: 1 },
+    { segmentBytes: 1024 * KIB, maxPendingBytes: 1024 * KIB, preparedSegments: 3 },
   ],
 }
 
