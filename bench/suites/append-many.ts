@@ -18,8 +18,12 @@ const CONTENDERS = contendersOf([
 /** A hundred records in each append, all or nothing. */
 export const appendMany: Suite<LoadTrial> = {
   roundsMax: Number.POSITIVE_INFINITY,
-  measure: (bench, round, keep) =>
-    runInTurns(bench, { suite: 'append-many', contenders: CONTENDERS, workload: WORKLOAD }, round, keep),
+  async measure(bench, round, keep) {
+    const contenders = CONTENDERS.filter(
+      ({ driver }) => driver !== 'sluice-prepared' || bench.settings.drivers.includes(driver),
+    )
+    await runInTurns(bench, { suite: 'append-many', contenders, workload: WORKLOAD }, round, keep)
+  },
   tables: (trials) =>
     workloadsOf(trials).map((workload) =>
       loadTable(trials, workload, ['appendMany; the peers with one transaction for each.']),
