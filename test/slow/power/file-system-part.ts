@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Acknowledged } from './ack-board.js'
 import { Load } from './load.js'
-import { DURABLE_POLICIES, LOAD_POLICIES, type LoadOrder, type LoadPolicy } from './load-orders.js'
+import { DURABLE_POLICIES, LOAD_POLICIES, type LoadOrder, type LoadPolicy, segmentsOf } from './load-orders.js'
 import { Generations } from './load-record.js'
 import { checkLog } from './log-check.js'
 import { makeImage, mountImage, mountTmpfs, unmount } from './mounts.js'
@@ -133,7 +133,7 @@ function orderFor(run: Run, directory: string, policy: LoadPolicy): Omit<LoadOrd
     seed: run.settings.seed,
     generation: run.nextGeneration(),
     producers: 1 + run.random.below(24),
-    segmentBytes: 1024 * (128 + run.random.below(512)),
+    ...segmentsOf(run.random),
     largestRecordBytes: 60_000,
     trims: policy !== 'never',
   }

@@ -1,4 +1,5 @@
 import type { LogOptions } from '../../../src/log/contract.js'
+import type { Random } from '../../../src/testing/random.js'
 
 /** What a process that appends is told at its start, as JSON. */
 export interface LoadOrder {
@@ -10,6 +11,7 @@ export interface LoadOrder {
   readonly policy: LoadPolicy
   readonly producers: number
   readonly segmentBytes: number
+  readonly preparedSegments?: number
   readonly largestRecordBytes: number
   /** Give up old records now and then. */
   readonly trims: boolean
@@ -47,3 +49,9 @@ export type LoadPolicy = keyof typeof LOAD_POLICIES
 
 /** All but the one that promises nothing. */
 export const DURABLE_POLICIES = (Object.keys(LOAD_POLICIES) as LoadPolicy[]).filter((policy) => policy !== 'never')
+
+/** Small segments, so that a load rotates often; or, each third time on average, some that are prepared ahead. */
+export function segmentsOf(random: Random): Pick<LoadOrder, 'segmentBytes' | 'preparedSegments'> {
+  if (random.below(3) === 0) return { segmentBytes: 1024 * 1024, preparedSegments: 1 + random.below(3) }
+  return { segmentBytes: 1024 * (128 + random.below(512)) }
+}

@@ -45,6 +45,7 @@ try {
   log = await openLog(order.directory, {
     ...LOAD_POLICIES[order.policy],
     segmentBytes: order.segmentBytes,
+    preparedSegments: order.preparedSegments ?? 0,
     maxPendingBytes: 64 * 1024 * 1024,
   })
 } catch (error) {

@@ -7,7 +7,7 @@ import type { CutMoment } from './disk-orders.js'
 import type { CuttableDisk } from './disks.js'
 import type { FileSystemKind } from './file-system-kinds.js'
 import { Load } from './load.js'
-import { DURABLE_POLICIES, type LoadPolicy } from './load-orders.js'
+import { DURABLE_POLICIES, type LoadPolicy, segmentsOf } from './load-orders.js'
 import { Generations } from './load-record.js'
 import { type CheckResult, checkLog } from './log-check.js'
 import { copyImage, makeImage, mountImage, unmount } from './mounts.js'
@@ -127,7 +127,7 @@ async function loadAndCut(
     generation,
     policy,
     producers: 1 + random.below(24),
-    segmentBytes: 1024 * (128 + random.below(512)),
+    ...segmentsOf(random),
     largestRecordBytes: 60_000,
     trims: true,
     ...(plan.claimsTooMuch === true ? { claimsTooMuch: true } : {}),
