@@ -13,7 +13,7 @@ const FREE_BYTES = 8 * MIB
 /** What is taken off the ballast each time. */
 const ROOM_BYTES = 4 * MIB
 const TIMES_FULL = 3
-const TRIALS = 2
+const TRIALS = 4
 
 /**
  * Disks that really fill up. What the documents allow: appends that are rejected as not written, after a rollback, and work
@@ -52,7 +52,7 @@ async function fillUp(run: Run, on: string, where: string): Promise<void> {
       producers: 8,
       segmentBytes: MIB,
       // Those are given up before a record is.
-      preparedSegments: trial % 4 < 2 ? 0 : 3,
+      preparedSegments: trial < trials / 2 ? 0 : 3,
       largestRecordBytes: 60_000,
       trims: false,
     })
