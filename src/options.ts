@@ -65,11 +65,12 @@ export interface LogTuning {
    */
   readonly segmentBytes?: number
   /**
-   * How many segments the log keeps prepared, that is, made and filled with zeros, for bursts: so many are then written to without changing the
-   * file system's metadata, which costs a commit of some 100 KiB as much as its own bytes (docs/BENCHMARKS.md: `sluice-prepared`). They are prepared from the
-   * opening on, and whenever the writer has had nothing to do for a few milliseconds. Each takes its place on the disk, and a descriptor; they are removed by
-   * closing, after a crash (or a failure and a hasty end) by the next opening, and where the disk is full before any record is rejected. Once the disk had no
-   * room for all of them, no more are kept than there was room for. Without them the next segment is prepared while the active one fills up, where that pays.
+   * How many segments the log keeps prepared, that is, made and filled with zeros, for bursts; the active one is filled to its end then, too. So
+   * much is then written without making a file larger, which costs a commit of some 100 KiB as much as its own bytes (docs/BENCHMARKS.md:
+   * `sluice-prepared`). They are prepared from the opening on, and whenever the writer has had nothing to do for a millisecond. Each takes its place on
+   * the disk, and a descriptor; they are removed by closing, after a crash (or a failure and a hasty end) by the next opening, and where the disk is
+   * full before any record is rejected. Once the disk had no room for all of them, no more are kept than there was room for, until the log
+   * is opened again. Without them the next segment is prepared while the active one fills up, where that pays.
    * 0 to 128; else than 0 it needs a `segmentBytes` of 1 MiB or more.
    * @default 0
    */

@@ -139,8 +139,8 @@ export interface Log extends EventEmitter<LogEvents> {
    */
   ready(): Promise<void>
   /**
-   * Resolves once as many segments are prepared as `preparedSegments` asks for, or no more can be for now (the disk is
-   * full, or a call failed), to their bytes; with `preparedSegments: 0` at once. Call it before a burst of appends: while appends
+   * Resolves once as many segments are prepared as `preparedSegments` asks for, and the active one is filled with zeros, or no more can
+   * be (the disk is or was full, or a call failed), to the bytes of those behind the active one; with `preparedSegments: 0` at once. Call it before a burst of appends: while appends
    * come one within a millisecond of the other, nothing is prepared for the option's sake, and this may not resolve. Waiting for it keeps the
    * process alive. Rejects with `SLUICE_CLOSED` or `SLUICE_FAILED`.
    */

@@ -9,25 +9,17 @@ import type { RecoveredLog } from '../segment/recovered-log.js'
 import type { Committer } from './committer.js'
 import { FrameEncoder } from './frame-encoder.js'
 import { FrameQueue } from './frame-queue.js'
+import { Handover } from './handover.js'
 import { closedError, commitFailedError, diskFullError, failedError, latchError } from './log-errors.js'
 import type { PendingFrame, Settle } from './pending-frame.js'
 import { PreparedWatch } from './prepared-watch.js'
 import { type Deferred, LsnRequests } from './requests.js'
-import { type UncopiedAppend, WaitingLine } from './waiting-line.js'
+import type { WaitingAppend } from './waiting-line.js'
+import { WaitingRoom } from './waiting-room.js'
 
 /** A frame is closed and handed over once it has this many records, or bytes: a reader checks it as a whole. */
 const SLICE_RECORDS = 128
 const SLICE_BYTES = 32 * 1024
-/**
- * Frames are shown to the writer once they have this many bytes together, or the turn of the event loop ends: so that it
- * works while others still come, and yet a commit has what a turn brings, where that costs less than a commit more.
- */
-const ANNOUNCE_BYTES = 80 * 1024
-/**
- * While the writer is at work, the checksums of what comes meanwhile are made here, up to so many bytes in a turn of the
- * event loop: that takes some 50 µs.
- */
-const CHECKSUM_BYTES_A_TURN = 256 * 1024
 /** However small the records: each append that is pending costs about this much beside its bytes. */
 const APPEND_COST_BYTES = 128
 
@@ -50,32 +42,20 @@ export class Coordinator {
   readonly #committer: Committer
   readonly #ring: RingProducer
   readonly #encoder: FrameEncoder
-  readonly #tuning: ResolvedTuning
+  readonly #handover: Handover
   readonly #figures: Figures
   readonly #listener: CoordinatorListener
   readonly #queue = new FrameQueue()
-  readonly #line = new WaitingLine(() => {
-    this.#admit()
-    this.#drain()
-  })
   readonly #flushes = new LsnRequests<number>()
   readonly #trims = new LsnRequests<void>()
-  readonly #readies = new LsnRequests<void>()
+  readonly #room: WaitingRoom
   readonly #prepared: PreparedWatch
   readonly #maxFrameRecords: number
   readonly #maxPendingAppends: number
-  readonly #maxWaitingBytes: number
   #durableLsn = 0
   #writtenLsn = 0
   #pendingBytes = 0
   #pendingAppends = 0
-  #unannouncedBytes = 0
-  /** The last LSN of the frames that the writer has been shown by {@link #announce}. */
-  #shownLsn = 0
-  /** Of the frames that were handed over with their checksums in this turn of the event loop. */
-  #checksummedBytes = 0
-  #turnEnds: NodeJS.Immediate | undefined
-  #needsDrain = false
   #trimmedTo = 0
   #closing: Deferred<void> | undefined
   #closeError: Error | undefined
@@ -86,24 +66,28 @@ export class Coordinator {
   readonly #capture = (resolve: (value: number | Promise<never>) => void): void => {
     this.#resolve = resolve
   }
-  readonly #endTurn = (): void => {
-    this.#turnEnds = undefined
-    this.#handOver()
-    this.#checksummedBytes = 0
-    if (this.#unannouncedBytes > 0) this.#announce()
-  }
 
   constructor(committer: Committer, tuning: ResolvedTuning, figures: Figures, listener: CoordinatorListener) {
     this.#committer = committer
     this.#ring = committer.ring
-    this.#tuning = tuning
     this.#figures = figures
     this.#listener = listener
     this.#prepared = new PreparedWatch(tuning.preparedSegments === 0)
     this.#maxFrameRecords = tuning.flush.kind === 'immediate' ? 1 : Math.min(SLICE_RECORDS, tuning.batch.maxRecords)
     this.#encoder = new FrameEncoder(this.#ring, { maxRecords: this.#maxFrameRecords, maxBytes: tuning.batch.maxBytes })
     this.#maxPendingAppends = Math.floor(this.#ring.capacityBytes / APPEND_COST_BYTES)
-    this.#maxWaitingBytes = tuning.maxPendingBytes - this.#ring.capacityBytes
+    this.#handover = new Handover(committer, this.#encoder, (frame) => this.#handedOver(frame))
+    const { onFull, maxWaiting } = tuning
+    const maxBytes = tuning.maxPendingBytes - this.#ring.capacityBytes
+    this.#room = new WaitingRoom(
+      { onFull, maxWaiting, maxBytes },
+      {
+        accept: (waiting) => this.#acceptWaiting(waiting),
+        isHalfEmpty: () => this.#isHalfEmpty,
+        occupants: () => `${this.#pendingAppends} appends with ${this.occupancy.pendingBytes} bytes`,
+        drained: () => listener.drain(),
+      },
+    )
   }
 
   /** Recovers the log. */
@@ -114,7 +98,7 @@ export class Coordinator {
     })
     this.#encoder.start(recovered.lastLsn, recovered.lastTimestampMs)
     this.#durableLsn = recovered.lastLsn
-    this.#writtenLsn = recovered.lastLsn
+    this.#noteWritten(recovered.lastLsn)
     return recovered
   }
 
@@ -129,7 +113,7 @@ export class Coordinator {
   get occupancy(): Occupancy {
     const pendingBytes = this.#pendingBytes + (this.#encoder.open?.frameBytes ?? 0)
     const preparedBytes = this.#prepared.bytes
-    return { pendingBytes, waiting: this.#line.length, waitingBytes: this.#line.bytes, preparedBytes }
+    return { pendingBytes, waiting: this.#room.length, waitingBytes: this.#room.bytes, preparedBytes }
   }
 
   /** Appends a record whose data was checked and has `bytes` bytes. */
@@ -138,10 +122,10 @@ export class Coordinator {
     if (refusal !== undefined) return refusal
     this.#refusePastLastLsn(1)
     const bodyBytes = recordBytes(bytes)
-    const frame = this.#line.length > 0 ? undefined : this.#frameFor(bodyBytes, ack)
+    const frame = this.#room.length > 0 ? undefined : this.#frameFor(bodyBytes, ack)
     if (frame === undefined) {
       return new Promise((settle, reject) => {
-        this.#wait({ data: [data], many: false, ack, bodyBytes, settle, reject }, signal)
+        this.#room.enter({ data: [data], many: false, ack, bodyBytes, settle, reject }, signal)
       })
     }
     const promise = new Promise(this.#capture)
@@ -171,9 +155,9 @@ export class Coordinator {
       // Not by a promise behind the append's own: whoever awaits it would be told after those who come later.
       const settle: Settle = (outcome) =>
         resolve(typeof outcome === 'number' ? { first: outcome, last: outcome + data.length - 1 } : outcome)
-      const frame = this.#line.length > 0 ? undefined : this.#ownFrame(bodyBytes, ack)
+      const frame = this.#room.length > 0 ? undefined : this.#ownFrame(bodyBytes, ack)
       if (frame === undefined) {
-        this.#wait({ data, many: true, ack, bodyBytes, settle, reject }, signal)
+        this.#room.enter({ data, many: true, ack, bodyBytes, settle, reject }, signal)
         return
       }
       for (const record of data) this.#encoder.put(frame, record, lengthOf(record))
@@ -187,19 +171,23 @@ export class Coordinator {
     if (refusal !== undefined) return refusal
     const lsn = this.nextLsn - 1
     if (lsn <= this.#durableLsn) return Promise.resolve(this.#durableLsn)
-    this.#handOver()
+    this.#handover.closeFrame()
     this.#ring.requestFlush(lsn)
     const flushed = this.#flushes.add(lsn)
-    this.#announce()
+    this.#handover.announce()
     return flushed
   }
 
   ready(): Promise<void> {
-    return this.#refusal(undefined) ?? (this.#needsDrain ? this.#readies.add(0) : Promise.resolve())
+    return this.#refusal(undefined) ?? this.#room.ready()
   }
 
   prepared(): Promise<number> {
-    return this.#refusal(undefined) ?? this.#prepared.wait()
+    const refusal = this.#refusal(undefined)
+    if (refusal !== undefined) return refusal
+    // So that a writer that is gone without a word is found out.
+    if (!this.#prepared.settled) this.#committer.wake()
+    return this.#prepared.wait()
   }
 
   trim(beforeLsn: number): Promise<void> {
@@ -214,20 +202,19 @@ export class Coordinator {
   /** Makes what was accepted durable, and stops what is behind the committer, whatever happens. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#line.rejectAll(closedError({ outcome: 'not-written' }))
-    this.#readies.rejectAbove(-1, () => closedError())
+    this.#room.end(closedError({ outcome: 'not-written' }), () => closedError())
     this.#prepared.end(() => closedError())
     if (this.#failure === undefined) {
       await new Promise<void>((resolve, reject) => {
         this.#closing = { resolve, reject }
-        this.#handOver()
+        this.#handover.closeFrame()
         this.#ring.requestClose()
-        this.#announce()
+        this.#handover.announce()
       }).catch((error: Error) => {
         this.#closeError = error
       })
     }
-    clearImmediate(this.#turnEnds)
+    this.#handover.stop()
     await this.#committer.stop()
     if (this.#closeError !== undefined) throw this.#closeError
   }
@@ -241,7 +228,7 @@ export class Coordinator {
 
   #refusePastLastLsn(records: number): void {
     // Subtracted, not added up: sums past 2^53 are rounded.
-    if (records <= Number.MAX_SAFE_INTEGER - this.nextLsn + 1 - this.#line.records) return
+    if (records <= Number.MAX_SAFE_INTEGER - this.nextLsn + 1 - this.#room.records) return
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `LSNs end at 2^53 - 1: there is no room behind ${this.nextLsn}`)
   }
 
@@ -249,14 +236,14 @@ export class Coordinator {
   #frameFor(bodyBytes: number, ack: AckLevel): PendingFrame | undefined {
     if (this.#pendingAppends >= this.#maxPendingAppends) return undefined
     if (this.#encoder.openTakes(bodyBytes, ack)) return this.#encoder.open
-    this.#handOver()
+    this.#handover.closeFrame()
     return this.#encoder.begin(bodyBytes, ack)
   }
 
   /** A frame for the records of one `appendMany` alone. `undefined` where there is no room. */
   #ownFrame(bodyBytes: number, ack: AckLevel): PendingFrame | undefined {
     if (this.#pendingAppends >= this.#maxPendingAppends) return undefined
-    this.#handOver()
+    this.#handover.closeFrame()
     return this.#encoder.begin(bodyBytes, ack)
   }
 
@@ -264,80 +251,45 @@ export class Coordinator {
   #accepted(frame: PendingFrame, settle: Settle): void {
     this.#note(frame, settle)
     if (frame.recordCount < this.#maxFrameRecords && frame.bodyBytes < SLICE_BYTES) return
-    this.#handOver()
+    this.#handover.closeFrame()
   }
 
   /** All records of an `appendMany` were put into the open frame. */
   #acceptedMany(frame: PendingFrame, settle: Settle): void {
     this.#note(frame, settle)
-    this.#handOver()
+    this.#handover.closeFrame()
   }
 
   #note(frame: PendingFrame, settle: Settle): void {
     this.#pendingAppends++
     frame.add(settle)
-    this.#turnEnds ??= setImmediate(this.#endTurn)
+    this.#handover.noteAppend()
   }
 
-  /** Closes the open frame, and hands it over. */
-  #handOver(): void {
-    const frame = this.#encoder.handOver(this.#sparesChecksum())
-    if (frame === undefined) return
+  #handedOver(frame: PendingFrame): void {
     this.#pendingBytes += frame.frameBytes
-    this.#unannouncedBytes += frame.frameBytes
     this.#queue.push(frame)
-    if (this.#unannouncedBytes >= ANNOUNCE_BYTES) this.#announce()
   }
 
-  /** Whether the writer, which is at work, is spared the checksum of the open frame. */
-  #sparesChecksum(): boolean {
-    const bodyBytes = this.#encoder.open?.bodyBytes ?? 0
-    const spares = this.#shownLsn > this.#writtenLsn && this.#checksummedBytes + bodyBytes <= CHECKSUM_BYTES_A_TURN
-    if (spares) this.#checksummedBytes += bodyBytes
-    return spares
+  /** Accepts an append that waited, where there is room for it now. */
+  #acceptWaiting({ body, records, many, ack, settle }: WaitingAppend): boolean {
+    const frame = many ? this.#ownFrame(body.length, ack) : this.#frameFor(body.length, ack)
+    if (frame === undefined) return false
+    this.#encoder.putBody(frame, body, records)
+    if (many) this.#acceptedMany(frame, settle)
+    else this.#accepted(frame, settle)
+    return true
   }
 
-  #announce(): void {
-    this.#unannouncedBytes = 0
-    this.#shownLsn = (this.#encoder.open?.firstLsn ?? this.nextLsn) - 1
-    this.#ring.show()
-    this.#committer.wake()
+  get #isHalfEmpty(): boolean {
+    return (
+      this.occupancy.pendingBytes * 2 <= this.#ring.capacityBytes && this.#pendingAppends * 2 <= this.#maxPendingAppends
+    )
   }
 
-  #wait(append: UncopiedAppend, signal: AbortSignal | undefined): void {
-    this.#needsDrain = true
-    const { onFull, maxWaiting } = this.#tuning
-    const { length, bytes } = this.#line
-    if (onFull === 'wait' && length < maxWaiting && bytes + append.bodyBytes <= this.#maxWaitingBytes) {
-      this.#line.add(append, signal)
-      return
-    }
-    const { pendingBytes } = this.occupancy
-    const message = `no room: ${this.#pendingAppends} appends with ${pendingBytes} bytes are pending, ${length} with ${bytes} bytes wait`
-    append.reject(new SluiceError('SLUICE_QUEUE_FULL', message, { outcome: 'not-written' }))
-  }
-
-  /** Accepts those that wait, in order, as far as there is room. */
-  #admit(): void {
-    for (let first = this.#line.first; first !== undefined; first = this.#line.first) {
-      const { body, many, ack, settle } = first
-      const frame = many ? this.#ownFrame(body.length, ack) : this.#frameFor(body.length, ack)
-      if (frame === undefined) return
-      this.#line.shift()
-      this.#encoder.putBody(frame, body, first.records)
-      if (many) this.#acceptedMany(frame, settle)
-      else this.#accepted(frame, settle)
-    }
-  }
-
-  /** Once there is room for those who waited, and as much again, others are told to come back. */
-  #drain(): void {
-    if (!this.#needsDrain || this.#line.length > 0) return
-    if (this.occupancy.pendingBytes * 2 > this.#ring.capacityBytes) return
-    if (this.#pendingAppends * 2 > this.#maxPendingAppends) return
-    this.#needsDrain = false
-    this.#readies.resolveUpTo(0, undefined)
-    this.#listener.drain()
+  #noteWritten(lsn: number): void {
+    this.#writtenLsn = lsn
+    this.#handover.noteWritten(lsn)
   }
 
   #receive(report: WriterReport): void {
@@ -349,7 +301,7 @@ export class Coordinator {
         this.#rollBack(report.lsn, fromErrorRecord(report.error))
         break
       case 'failed':
-        this.#writtenLsn = report.writtenLsn
+        this.#noteWritten(report.writtenLsn)
         this.#fail(fromErrorRecord(report.error))
         break
       case 'trimmed':
@@ -371,7 +323,7 @@ export class Coordinator {
   }
 
   #progress(report: ProgressReport): void {
-    this.#writtenLsn = report.writtenLsn
+    this.#noteWritten(report.writtenLsn)
     this.#durableLsn = report.durableLsn
     const written: PendingFrame[] = []
     for (;;) {
@@ -383,8 +335,7 @@ export class Coordinator {
     this.#settleDurable()
     this.#flushes.resolveUpTo(this.#durableLsn, this.#durableLsn)
     this.#listener.progress(report, written)
-    this.#admit()
-    this.#drain()
+    this.#room.admit()
   }
 
   #settleDurable(): void {
@@ -422,8 +373,7 @@ export class Coordinator {
       frame.inRing = false
       this.#pendingAppends += frame.appends
     }
-    this.#unannouncedBytes = 0
-    this.#shownLsn = lsn
+    this.#handover.rollBack(lsn)
     this.#figures.recordFailure()
     // Taken out before a listener runs: what it appends and flushes is given the same LSNs again.
     const flushes = this.#flushes.takeAbove(lsn)
@@ -437,8 +387,7 @@ export class Coordinator {
       this.#closeError ??= diskFullError(lsn + 1, lastLsn, cause)
     }
     this.#committer.resume()
-    this.#admit()
-    this.#drain()
+    this.#room.admit()
   }
 
   /** Latches the log: nothing is acknowledged any more. */
@@ -446,7 +395,7 @@ export class Coordinator {
     if (this.#failure !== undefined) return
     const failure = latchError(cause, this.#durableLsn, this.#writtenLsn)
     this.#failure = failure
-    clearImmediate(this.#turnEnds)
+    this.#handover.stop()
     this.#figures.recordFailure()
     const allDurable = this.#durableLsn === this.nextLsn - 1
     const open = this.#encoder.abandon()
@@ -458,8 +407,7 @@ export class Coordinator {
     }
     open?.reject(commitFailedError(open.firstLsn, open.lastLsn, false, cause))
     this.#flushes.rejectAbove(0, (lsn) => commitFailedError(this.#durableLsn + 1, lsn, true, cause))
-    this.#line.rejectAll(failedError(failure, { outcome: 'not-written' }))
-    this.#readies.rejectAbove(-1, () => failedError(failure))
+    this.#room.end(failedError(failure, { outcome: 'not-written' }), () => failedError(failure))
     this.#prepared.end(() => failedError(failure))
     this.#trims.rejectAbove(0, () => failedError(failure))
     this.#listener.failed(failure)
@@ -471,7 +419,7 @@ export class Coordinator {
   #requestTrim(): void {
     if (this.#trims.length === 0) return
     this.#ring.requestTrim(this.#trims.firstLsn)
-    this.#announce()
+    this.#handover.announce()
   }
 
   #trimmed(firstLsn: number, error: Error | undefined): void {

@@ -89,11 +89,9 @@ export class InlineCommitter implements Committer {
         () => this.#deliver(),
         (error: Error) => this.#listener?.lost(error),
       )
-    } else if (step === 0) {
+    } else if (step === 0 || (step !== 'stopped' && writer.rest())) {
       this.#schedule()
-    } else if (step === Number.POSITIVE_INFINITY) {
-      writer.rest()
-    } else if (typeof step === 'number' && !this.#ended) {
+    } else if (step !== 'stopped' && Number.isFinite(step) && !this.#ended) {
       this.#timer = setTimeout(() => this.#pump(), Math.ceil(step))
     }
   }

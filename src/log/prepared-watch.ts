@@ -24,6 +24,11 @@ export class PreparedWatch {
     return this.#bytes
   }
 
+  /** Whether no more will be prepared for now. */
+  get settled(): boolean {
+    return this.#settled
+  }
+
   /** So many bytes are prepared; `settled`: no more will be for now. */
   note(bytes: number, settled: boolean): void {
     if (this.#hasEnded) return

@@ -66,6 +66,6 @@ export interface LogStats extends LogCounters {
   readonly waiting: number
   /** Bytes of their copies: together with `pendingBytes` never more than `maxPendingBytes`. */
   readonly waitingBytes: number
-  /** Bytes of segments that are zero-filled ahead and ready, behind the active one: see `preparedSegments`. */
+  /** Bytes of segments that are zero-filled ahead and ready, behind the active one, for `preparedSegments`; 0 without it. */
   readonly preparedBytes: number
 }

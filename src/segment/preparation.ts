@@ -18,7 +18,7 @@ export interface PreparedFile {
 }
 
 /**
- * Prepares the next segment in the background, while the present one is written: a temporary file filled with zeros and
+ * Prepares a segment in the background, while another one is written or nothing is: a temporary file filled with zeros and
  * synced, so that later no commit has to sync metadata. Its calls run on the thread pool; the writer's thread only has
  * to let its event loop turn now and then.
  *
@@ -88,7 +88,7 @@ export class Preparation {
 
   async #fill(fd: number): Promise<void> {
     let done = 0
-    for (let slice = 1; done < this.#bytes; slice++) {
+    for (let slice = 1; done < this.#bytes && !this.#abandoned; slice++) {
       const length = Math.min(SLICE_BYTES, this.#bytes - done)
       done += await writeSomeLater(this.#fileSystem, fd, zeros, length, done)
       if (this.#abandoned) return

@@ -46,6 +46,8 @@ export interface RotationStart {
   readonly access: FileAccess
   /** So many segments are kept prepared while nothing else is to be done. */
   readonly preparedSegments: number
+  /** Whether the active segment is zero-filled to its end while nothing else is to be done. */
+  readonly fillsActive: boolean
   readonly logId: Uint8Array
   /** The segment to continue; without one the next batch begins a new one. */
   readonly active: SegmentPosition | undefined
@@ -81,7 +83,9 @@ export class RotatingSegments {
     this.#previousEndOffset = start.previousEndOffset
     const { directory, access } = start
     this.#medium = { fileSystem, directory, access, pages: new PageWriter(fileSystem, access) }
-    this.#reserve = new SegmentReserve(fileSystem, start, reserveChanged)
+    this.#reserve = new SegmentReserve(fileSystem, start, ({ bytes, settled }) =>
+      reserveChanged({ bytes, settled: settled && !this.#activeWantsZeros }),
+    )
     if (start.active !== undefined) {
       this.#active = SegmentWriter.resume(this.#medium, start.active, start.lastTimestampMs)
     }
@@ -94,7 +98,7 @@ export class RotatingSegments {
 
   /** Whether there is something to do in the background: this thread's event loop has to turn for it, when there is time. */
   get hasBackgroundWork(): boolean {
-    return this.#reserve.hasWork
+    return this.#reserve.hasWork || this.#activeWantsZeros
   }
 
   get hasActive(): boolean {
@@ -182,9 +186,22 @@ export class RotatingSegments {
     if (this.#active !== undefined && this.#active.offset >= this.#start.segmentBytes / 2) this.#reserve.prepareNext()
   }
 
-  /** Nothing else is to be done: prepares segments in the background, as many as were asked for. */
-  rest(): void {
+  /**
+   * Nothing else is to be done: prepares segments in the background, as many as were asked for, and fills the active one with
+   * zeros, a slice a call. Returns whether that is to be called again.
+   */
+  rest(): boolean {
     this.#reserve.rest()
+    if (!this.#activeWantsZeros) return false
+    this.zeroFill(Number.POSITIVE_INFINITY)
+    if (this.#activeWantsZeros) return true
+    this.#reserve.tell()
+    return false
+  }
+
+  /** Gives up what is prepared, for its room on the disk. Returns whether there was anything. */
+  giveUpPrepared(): boolean {
+    return this.#reserve.giveUp()
   }
 
   /** Gives up what is prepared; resolves once no call is under way any more. */
@@ -202,6 +219,10 @@ export class RotatingSegments {
     this.#active = undefined
     this.#begun = undefined
     for (const segment of open) segment?.close()
+  }
+
+  get #activeWantsZeros(): boolean {
+    return this.#start.fillsActive && this.#active?.wantsZeros(this.#start.segmentBytes) === true
   }
 
   #begin(drafts: FrameDrafts, mark: number): Placement {

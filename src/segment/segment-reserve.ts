@@ -83,7 +83,7 @@ export class SegmentReserve {
     this.#isUrgent = false
     this.#hasFailed = false
     const prepared = this.#ready.shift()?.take()
-    this.#tell()
+    this.tell()
     return prepared
   }
 
@@ -91,14 +91,14 @@ export class SegmentReserve {
   noteRoom(): void {
     if (!this.#diskIsTight) return
     this.#diskIsTight = false
-    this.#tell()
+    this.tell()
   }
 
   /** The disk is full: gives up all there is, and prepares none until the next rotation. Returns whether there was anything. */
   giveUp(): boolean {
     this.#diskIsTight = true
     const had = this.#abandonAll()
-    this.#tell()
+    this.tell()
     return had
   }
 
@@ -106,8 +106,15 @@ export class SegmentReserve {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#abandonAll()
-    this.#tell()
+    this.tell()
     await Promise.all([...this.#underWay].map((preparation) => preparation.settled))
+  }
+
+  /** To those who wait for what was asked for; where nothing was, nobody does. */
+  tell(): void {
+    const { segmentBytes, preparedSegments } = this.#plan
+    if (preparedSegments === 0) return
+    this.#changed({ bytes: this.#ready.length * pageFloor(segmentBytes), settled: !this.#wantsMore })
   }
 
   get #wantsMore(): boolean {
@@ -139,7 +146,7 @@ export class SegmentReserve {
     else this.#noteFailure(preparation.failure)
     // One that was urgent came under load, which goes on.
     if (!wasUrgent) this.rest()
-    this.#tell()
+    this.tell()
   }
 
   #noteFailure(failure: unknown): void {
@@ -154,12 +161,5 @@ export class SegmentReserve {
     this.#ready.length = 0
     this.#current = undefined
     return had
-  }
-
-  /** To those who wait for what was asked for; where nothing was, nobody does. */
-  #tell(): void {
-    const { segmentBytes, preparedSegments } = this.#plan
-    if (preparedSegments === 0) return
-    this.#changed({ bytes: this.#ready.length * pageFloor(segmentBytes), settled: !this.#wantsMore })
   }
 }

@@ -155,6 +155,15 @@ export class SegmentWriter {
     return Math.max(0, this.#fileBytes - this.offset)
   }
 
+  /** Whether {@link zeroFill} would fill in more. */
+  wantsZeros(segmentBytes: number): boolean {
+    return this.#zeroFillBytes > 0 && this.#zerosFrom < pageFloor(segmentBytes)
+  }
+
+  get #zerosFrom(): number {
+    return Math.max(pageFloor(this.#fileBytes), pageCeil(this.offset))
+  }
+
   /** Notes a frame that the next {@link put} brings to `offset`. */
   noteFrame(firstLsn: number, offset: number, timestampMs: number): void {
     this.#index.add(firstLsn, offset)
@@ -212,7 +221,7 @@ export class SegmentWriter {
    * `segmentBytes`, and one slice a call: slices double, so that a small log stays small. Returns whether it did.
    */
   zeroFill(segmentBytes: number): boolean {
-    const begin = Math.max(pageFloor(this.#fileBytes), pageCeil(this.offset))
+    const begin = this.#zerosFrom
     const length = Math.min(this.#zeroFillBytes, pageFloor(segmentBytes) - begin)
     if (length <= 0) return false
     writeFully(this.#fileSystem, this.#fd, zeros, 0, length, begin)

@@ -45,6 +45,10 @@ interface OpenedWriter {
   readonly ring: RingConsumer
   readonly writer: Writer
   readonly news: NewsWait
+  /** Whether a task drains the ring now. */
+  isRunning: boolean
+  /** Goes on with what is to be done while there is nothing else. */
+  rest: NodeJS.Immediate | undefined
 }
 
 /** Answers the committer's tasks, in a thread of its own. */
@@ -61,6 +65,7 @@ export class WriterThread {
     if (task.kind === 'open') return this.#open(task)
     if (task.epoch !== this.#epoch || this.#opened === undefined) return { kind: 'unknown-epoch' }
     await run(this.#opened)
+    restBetweenTasks(this.#opened)
     return { kind: 'ended' }
   }
 
@@ -77,7 +82,9 @@ export class WriterThread {
         foretell: isAlone ? () => {} : () => reports.foretell(),
       }
       const writer = Writer.open(this.#fileSystem, task.options, recovered, ring, sink)
-      this.#opened = { ring, writer, news: new NewsWait(ring, isAlone ? 0 : LOOK_FOR_NEWS_MS) }
+      const news = new NewsWait(ring, isAlone ? 0 : LOOK_FOR_NEWS_MS)
+      this.#opened = { ring, writer, news, isRunning: false, rest: undefined }
+      restBetweenTasks(this.#opened)
       this.#epoch = task.epoch
       // Its messages must not keep the process alive: tasks that run do.
       port.unref()
@@ -89,7 +96,16 @@ export class WriterThread {
 }
 
 /** One busy period: batch after batch until there has been nothing to do for a while. */
-async function run({ ring, writer, news }: OpenedWriter): Promise<void> {
+async function run(opened: OpenedWriter): Promise<void> {
+  opened.isRunning = true
+  try {
+    await drain(opened)
+  } finally {
+    opened.isRunning = false
+  }
+}
+
+async function drain({ ring, writer, news }: OpenedWriter): Promise<void> {
   writer.resume()
   for (;;) {
     // Read before looking for work, so that what comes in between ends the wait below at once.
@@ -108,6 +124,15 @@ async function run({ ring, writer, news }: OpenedWriter): Promise<void> {
     if (lingering && !writer.backgroundIsUrgent && ring.goIdle(signalCount)) return
     if (writer.hasBackgroundWork) await eventLoopTurn()
   }
+}
+
+/** What is to be done while there is nothing else, a little in each turn of the event loop: a task that comes in between goes first. */
+function restBetweenTasks(opened: OpenedWriter): void {
+  if (opened.isRunning || !opened.writer.rest()) return
+  opened.rest ??= setImmediate(() => {
+    opened.rest = undefined
+    restBetweenTasks(opened)
+  })
 }
 
 function eventLoopTurn(): Promise<void> {

@@ -82,7 +82,8 @@ export class Writer {
     const { directory, segmentBytes, preparedSegments } = options
     // Where syncs are put off, the page cache takes the writes in much sooner than the device would.
     const access: FileAccess = this.#schedule.withEachBatch ? 'direct' : 'cached'
-    const files = { directory, segmentBytes, preparedSegments, access }
+    const fillsActive = preparedSegments > 0 && this.#schedule.ever
+    const files = { directory, segmentBytes, preparedSegments, fillsActive, access }
     const rotationStart = { ...start, ...files, previousEndOffset: start.previous.endOffset }
     this.#marks = MarkFile.open(fileSystem, directory)
     try {
@@ -107,9 +108,18 @@ export class Writer {
     return this.#segments.hasBackgroundWork
   }
 
-  /** Nothing else is to be done: prepares segments in the background, as many as `preparedSegments` asks for. */
-  rest(): void {
-    if (this.#stopped === 'no') this.#segments.rest()
+  /**
+   * Nothing else is to be done: prepares segments in the background, as many as `preparedSegments` asks for, and fills the
+   * active one with zeros, a slice a call. Returns whether that is to be called again.
+   */
+  rest(): boolean {
+    if (this.#stopped !== 'no') return false
+    try {
+      return this.#segments.rest()
+    } catch (error) {
+      this.#latch(error)
+      return false
+    }
   }
 
   /** Does one thing: commits a batch, or syncs, trims or prepares. */
@@ -190,7 +200,7 @@ export class Writer {
   /** Does one step of a trim. Returns whether there was one to do. */
   #trim(): boolean {
     const request = this.#ring.trims
-    const done = this.#trimmer.step(request, this.#ring.trimTarget, (firstLsn) => this.#noteTrim(firstLsn))
+    const done = this.#trimmer.step(request, this.#ring.trimTarget, (firstLsn) => this.#noteTrimWithRoom(firstLsn))
     if (done !== undefined && done !== 'more') this.#reports.send(done)
     return done !== undefined
   }
@@ -336,6 +346,16 @@ export class Writer {
       this.#note(closed, this.#trimmer.firstLsn)
     } catch (error) {
       if (!isDiskFull(error)) throw error
+    }
+  }
+
+  /** On a full disk, which even overwriting can be told, what is prepared goes first. */
+  #noteTrimWithRoom(firstLsn: number): void {
+    try {
+      this.#noteTrim(firstLsn)
+    } catch (error) {
+      if (!isDiskFull(error) || !this.#segments.giveUpPrepared()) throw error
+      this.#noteTrim(firstLsn)
     }
   }
 

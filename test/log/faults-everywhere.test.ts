@@ -16,7 +16,13 @@ import { random } from '../support/random.js'
  */
 
 const ALL = process.env['SLUICE_FAULTS'] === 'all'
-const SCRIPTS: readonly Script[] = [...POLICIES.map(wholeLife), prepared({ flush: 'batch' }), ...LEFTOVERS, REPAIR]
+const SCRIPTS: readonly Script[] = [
+  ...POLICIES.map(wholeLife),
+  prepared({ flush: 'batch' }),
+  prepared({ preparedSegments: 2 }),
+  ...LEFTOVERS,
+  REPAIR,
+]
 /** The first ones tell what is wrong; thousands tell no more. */
 const SHOWN_MAX = 20
 

@@ -1,11 +1,9 @@
 import test, { type ExecutionContext } from 'ava'
 import { MARK_FILE_BYTES } from '../../src/format/mark.js'
 import type { Log, LogOptions } from '../../src/log/contract.js'
-import { openLog } from '../../src/log/open-log.js'
 import type { FileSystemCall, SimulatedFileSystem } from '../../src/testing/index.js'
 import { callsOf, DIRECTORY, openSimulated, SEGMENT, segmentsOf } from '../support/simulated-log.js'
 import { SteppedClock } from '../support/stepped-clock.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const SEALED = 50
 /** What a header says, and what a footer says before its index. */
@@ -82,19 +80,6 @@ test.serial('recovery.durationMs is how long recovery took, of the time that ope
   t.is(log.recovery.durationMs, 23, 'it begins by listing the directory, and syncs that once')
   t.is(performance.now() - beganMs, 1023)
   await log.close()
-})
-
-test.serial('recovery in the writer’s thread takes no longer than opening does', async (t) => {
-  const directory = temporaryDirectory(t)
-  for (let opening = 0; opening < 2; opening++) {
-    const beganMs = performance.now()
-    const log = await openLog(directory)
-    const elapsedMs = performance.now() - beganMs
-    const { durationMs } = log.recovery
-    t.true(durationMs > 0 && durationMs <= elapsedMs, `${durationMs} of ${elapsedMs} ms`)
-    await log.append('x')
-    await log.close()
-  }
 })
 
 test.serial('recovery.bytesRead counts the mark file, where there is one', async (t) => {

@@ -5,6 +5,7 @@ import { GatedWrites } from '../support/gated-writes.js'
 import {
   callsOf,
   DIRECTORY,
+  MARK,
   NEW_SEGMENT,
   openBegun,
   openPaths,
@@ -54,6 +55,66 @@ test('every segment begins in a prepared file, the first one too, and none of th
   t.is(log.stats().rotations, 2)
   t.is(callsOf(fileSystem, 'openSync', NEW_SEGMENT, from).length, 0)
   t.is(callsOf(fileSystem, 'renameSync', PREPARED, from).length, 3)
+  for (const { position = 0, bytes = 0 } of callsOf(fileSystem, 'writeSync', SEGMENT, from)) {
+    t.true(position + bytes <= MIB, `${bytes} bytes at ${position}`)
+  }
+  await log.close()
+})
+
+test('of a log that is opened again the active segment is filled with zeros, too', async (t) => {
+  const { log: before, fileSystem } = await openBegun()
+  await before.close()
+  const { log } = await openSimulated(OPTIONS, fileSystem)
+  t.is(await log.prepared(), 3 * MIB)
+  const fd = fileSystem.openSync(`${DIRECTORY}/0000000000000001.seg`, 'read')
+  t.is(fileSystem.sizeSync(fd), MIB)
+  await log.append('x')
+  t.is(fileSystem.sizeSync(fd), MIB)
+  fileSystem.closeSync(fd)
+  await log.close()
+})
+
+test('zeros of the active segment whose sync fails latch the log', async (t) => {
+  const { log: before, fileSystem } = await openBegun()
+  await before.close()
+  fileSystem.inject({ call: 'datasyncSync', path: SEGMENT, error: 'EIO', nth: 2 })
+  const { log } = await openSimulated(OPTIONS, fileSystem)
+  await rejects(t, log.prepared(), { code: 'SLUICE_FAILED', syscall: 'fdatasync' })
+  t.is(log.status, 'failed')
+  await log.close()
+})
+
+test('a disk that has no room for the zeros of the active segment harms nobody', async (t) => {
+  const { log: before, fileSystem } = await openBegun()
+  await before.close()
+  fileSystem.inject({ call: 'writeSync', path: SEGMENT, error: 'ENOSPC' })
+  const { log } = await openSimulated(OPTIONS, fileSystem)
+  t.is(await log.prepared(), 3 * MIB)
+  t.is(await log.append('x'), 2)
+  await log.close()
+})
+
+test('segments are made good for while something that was written waits for its sync', async (t) => {
+  const options = { ...OPTIONS, flush: { everyMs: 3_600_000 }, ack: 'written' } as const
+  const { log } = await openSimulated(options)
+  await log.prepared()
+  t.is(await log.append('begins a segment, and is durable'), 1)
+  t.is(await log.append('waits'), 2)
+  t.is(await log.prepared(), 3 * MIB)
+  t.is(log.durableLsn, 1)
+  await log.close()
+})
+
+test('a trim whose mark finds no room is noted without those that are prepared', async (t) => {
+  const { log, fileSystem } = await openSimulated(OPTIONS)
+  for (let index = 0; index < 20; index++) await log.append(PIECE)
+  await log.prepared()
+  fileSystem.inject({ call: 'writeSync', path: MARK, error: 'ENOSPC' })
+  await log.trim(log.nextLsn - 1)
+  t.true(log.firstLsn > 1)
+  t.is(preparedFiles(fileSystem).length, 0)
+  fileSystem.inject({ call: 'writeSync', path: MARK, error: 'ENOSPC' })
+  for (let index = 0; index < 20; index++) await log.append(PIECE)
   await log.close()
 })
 

@@ -1,7 +1,9 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { LogOptions } from '../../src/log/contract.js'
 import { openLog } from '../../src/log/open-log.js'
+import { replacedInSilence } from '../support/mortal-log.js'
 import { order } from '../support/mortal-writer.js'
 import { rejects } from '../support/simulated-log.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
@@ -42,6 +44,30 @@ test.serial('it does so while something that was written waits for its sync', as
   t.is(await log.prepared(), ALL_BYTES)
   t.is(log.durableLsn, 1)
   await log.close()
+})
+
+test.serial(
+  'of a log that is opened again the active segment is filled with zeros, before anything is appended',
+  async (t) => {
+    const { directory, log: before } = await openPrepared(t)
+    await before.append('x')
+    await before.close()
+    const segment = join(directory, '0000000000000001.seg')
+    t.true(statSync(segment).size < OPTIONS.segmentBytes)
+    const log = await openLog(directory, OPTIONS)
+    t.teardown(() => log.close())
+    t.is(await log.prepared(), ALL_BYTES)
+    t.is(statSync(segment).size, OPTIONS.segmentBytes)
+    await log.close()
+    t.true(statSync(segment).size < OPTIONS.segmentBytes)
+  },
+)
+
+test.serial('who waits for a thread that is gone without a word is told', async (t) => {
+  // So many that they are never all prepared.
+  const { log } = await replacedInSilence(t, { preparedSegments: 128, segmentBytes: 64 * MIB })
+  await rejects(t, log.prepared(), { code: 'SLUICE_FAILED' })
+  t.is(log.status, 'failed')
 })
 
 test.serial('a log that failed gives up what is prepared', async (t) => {

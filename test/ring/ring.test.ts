@@ -201,6 +201,8 @@ test('every kind of report comes out as it went in', (t) => {
     { kind: 'trimmed', firstLsn: 9 },
     { kind: 'trim-failed', firstLsn: 9, error },
     { kind: 'closed', durableLsn: 8 },
+    { kind: 'prepared', bytes: 2 ** 36, settled: true },
+    { kind: 'prepared', bytes: 0, settled: false },
     { kind: 'failed', writtenLsn: 9, durableLsn: 8, error },
   ]
   const received: WriterReport[] = []

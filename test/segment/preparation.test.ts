@@ -138,3 +138,16 @@ test('an error while it cleans up is noted, and harms nobody', async (t) => {
   t.like(preparation.failure, { code: 'EACCES' })
   t.deepEqual(openPaths(fileSystem), [])
 })
+
+test('one that is given up during a sync writes nothing more', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const letOn = fileSystem.inject({ call: 'datasync', hold: true })
+  const preparation = new Preparation(fileSystem, PATH, 8 * MIB, 'direct')
+  while (!namesOf(fileSystem).includes('datasync')) await turn()
+  preparation.abandon()
+  const before = namesOf(fileSystem).filter((call) => call === 'write').length
+  letOn()
+  await preparation.settled
+  t.is(namesOf(fileSystem).filter((call) => call === 'write').length, before)
+  t.deepEqual(fileSystem.listSync('/'), [])
+})

@@ -36,7 +36,7 @@ export interface KillFigures {
   segmentsMost: number
   firstLsn: number
   lastLsn: number
-  /** Segments that were being prepared when a process was killed. */
+  /** Segments that were prepared, or being prepared, when a process was killed. */
   prepared: number
 }
 
@@ -92,6 +92,7 @@ export class KillTrial {
     this.#when = `round ${figures.rounds}, ${policy}, seed ${this.#numbers.seed}`
     // Each second time on average, what a kill left is recovered by a process that is killed in its turn.
     for (let processes = 1 + this.#numbers.below(2); processes > 0; processes--) await this.#appendUntilKilled(policy)
+    // Under that policy they lie there all the time.
     figures.prepared += readdirSync(this.#directory).filter((name) => name.startsWith('prepared-')).length
     const acknowledged = heard.acknowledgements - before
     this.#when += `, ${acknowledged} acknowledged`

@@ -95,6 +95,26 @@ test('who waits for the write alone is told before the sync is made', (t) => {
   t.is(callsOf(fileSystem, 'datasyncSync', SEGMENT).length, syncs + 1)
 })
 
+test('directorySync always: deferred records of a segment that is sealed are told only once the directory is synced', (t) => {
+  const { publish, run, reports, fileSystem } = trial({ flush: { kind: 'never' }, directorySync: 'always' })
+  publish('begins a segment')
+  publish('deferred')
+  run()
+  const told = (): number => reports.reduce((lsn, report) => (report.kind === 'progress' ? report.durableLsn : lsn), 0)
+  const toldAtSyncs: number[] = []
+  publish('deferred, too')
+  run()
+  const before = told()
+  fileSystem.onCall(({ call }) => {
+    if (call === 'syncDirectorySync') toldAtSyncs.push(told())
+  })
+  publish('L'.repeat(16_000))
+  run()
+  t.true(before < 3)
+  t.is(told(), 4)
+  t.deepEqual(toldAtSyncs, [before, 3], 'for what was deferred, and for the new segment')
+})
+
 test('a latched writer touches nothing any more, whatever it is asked', async (t) => {
   const { publish, run, reports, fileSystem, writer, producer } = trial()
   publish('durable')

@@ -185,7 +185,7 @@ export const CANARIES: readonly Canary[] = [
             for (const [index, record] of data.entries()) {
                 if (index === 1) {
                     open.add(() => {});
-                    this.#handOver();
+                    this.#handover.closeFrame();
                     open = this.#encoder.begin(bodyBytes, ack) ?? open;
                 }
                 this.#encoder.put(open, record, lengthOf(record));

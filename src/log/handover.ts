@@ -1,0 +1,91 @@
+import type { RingProducer } from '../ring/producer.js'
+import type { Committer } from './committer.js'
+import type { FrameEncoder } from './frame-encoder.js'
+import type { PendingFrame } from './pending-frame.js'
+
+/**
+ * Frames are shown to the writer once they have this many bytes together, or the turn of the event loop ends: so that it
+ * works while others still come, and yet a commit has what a turn brings, where that costs less than a commit more.
+ */
+const ANNOUNCE_BYTES = 80 * 1024
+/**
+ * While the writer is at work, the checksums of what comes meanwhile are made here, up to so many bytes in a turn of the
+ * event loop: that takes some 50 µs.
+ */
+const CHECKSUM_BYTES_A_TURN = 256 * 1024
+
+/** Hands frames over to the writer: closes the open one, and shows those that are in the ring when that is worth it. */
+export class Handover {
+  readonly #committer: Committer
+  readonly #ring: RingProducer
+  readonly #encoder: FrameEncoder
+  readonly #closed: (frame: PendingFrame) => void
+  #unannouncedBytes = 0
+  /** The last LSN of the frames that the writer has been shown by {@link announce}. */
+  #shownLsn = 0
+  /** How far the writer is known to have come. */
+  #writtenLsn = 0
+  /** Of the frames that were handed over with their checksums in this turn of the event loop. */
+  #checksummedBytes = 0
+  #turnEnds: NodeJS.Immediate | undefined
+  readonly #endTurn = (): void => {
+    this.#turnEnds = undefined
+    this.closeFrame()
+    this.#checksummedBytes = 0
+    if (this.#unannouncedBytes > 0) this.announce()
+  }
+
+  /** @param closed is told each frame that was closed, and put into the ring */
+  constructor(committer: Committer, encoder: FrameEncoder, closed: (frame: PendingFrame) => void) {
+    this.#committer = committer
+    this.#ring = committer.ring
+    this.#encoder = encoder
+    this.#closed = closed
+  }
+
+  /** The writer has come so far. */
+  noteWritten(lsn: number): void {
+    this.#writtenLsn = lsn
+  }
+
+  /** Something was put into the open frame: at the end of the turn it is handed over. */
+  noteAppend(): void {
+    this.#turnEnds ??= setImmediate(this.#endTurn)
+  }
+
+  /** Closes the open frame, if there is one, and shows it with those before it, where that is worth it. */
+  closeFrame(): void {
+    const frame = this.#encoder.handOver(this.#sparesChecksum())
+    if (frame === undefined) return
+    this.#unannouncedBytes += frame.frameBytes
+    this.#closed(frame)
+    if (this.#unannouncedBytes >= ANNOUNCE_BYTES) this.announce()
+  }
+
+  /** Shows all frames, and whatever else there is in the ring. */
+  announce(): void {
+    this.#unannouncedBytes = 0
+    this.#shownLsn = (this.#encoder.open?.firstLsn ?? this.#encoder.nextLsn) - 1
+    this.#ring.show()
+    this.#committer.wake()
+  }
+
+  /** All above `lsn` was given up. */
+  rollBack(lsn: number): void {
+    this.#unannouncedBytes = 0
+    this.#shownLsn = lsn
+  }
+
+  /** Nothing will be handed over any more. */
+  stop(): void {
+    clearImmediate(this.#turnEnds)
+  }
+
+  /** Whether the writer, which is at work, is spared the checksum of the open frame. */
+  #sparesChecksum(): boolean {
+    const bodyBytes = this.#encoder.open?.bodyBytes ?? 0
+    const spares = this.#shownLsn > this.#writtenLsn && this.#checksummedBytes + bodyBytes <= CHECKSUM_BYTES_A_TURN
+    if (spares) this.#checksummedBytes += bodyBytes
+    return spares
+  }
+}
