@@ -5,7 +5,7 @@ import type { SluiceError } from '../../src/errors.js'
 import type { Log, LogOptions } from '../../src/log/contract.js'
 import { openLog } from '../../src/log/open-log.js'
 import { within } from './fixture-process.js'
-import { LOADED_CHANNEL, order } from './mortal-writer.js'
+import { IDLE_CHANNEL, LOADED_CHANNEL, order } from './mortal-writer.js'
 import { temporaryDirectory } from './temporary-directory.js'
 
 const workerUrl = new URL('../fixtures/mortal-writer.js', import.meta.url)
@@ -39,6 +39,8 @@ export function settled<Value>(log: Log, call: Promise<Value>): Promise<Value> {
 /** Appends what makes the idle thread exit, and waits until Piscina has replaced it. */
 export async function replacedInSilence(t: ExecutionContext, options?: LogOptions): Promise<MortalLog> {
   const channel = new BroadcastChannel(LOADED_CHANNEL)
+  const idle = new BroadcastChannel(IDLE_CHANNEL)
+  idle.onmessage = () => idle.postMessage('go')
   try {
     const [mortal] = await Promise.all([openMortal(t, options), once(channel, 'message')])
     const replaced = once(channel, 'message')
@@ -47,5 +49,6 @@ export async function replacedInSilence(t: ExecutionContext, options?: LogOption
     return mortal
   } finally {
     channel.close()
+    idle.close()
   }
 }

@@ -3,6 +3,12 @@ import { join } from 'node:path'
 /** Where test/fixtures/mortal-writer.ts says that a thread has loaded it. */
 export const LOADED_CHANNEL = 'sluice test: mortal writer'
 
+/**
+ * Where it says that it is idle and about to exit, and is told to: whoever answers has been handed the result of the task
+ * before it, which else could come after the thread's end.
+ */
+export const IDLE_CHANNEL = 'sluice test: idle mortal writer'
+
 /** When the writer thread does what it is ordered to. `synced` is before it reports that. */
 export type Moment = 'write' | 'half-written' | 'sync' | 'synced' | 'lingering' | 'idle'
 /** How it dies, or the error that its disk has. Thrown in the middle of a task, an error is the task's, not the thread's. */
