@@ -53,7 +53,7 @@ test('what was acknowledged before a SIGKILL is there afterwards, and nothing is
 })
 
 test('a record that was acknowledged and is not there is counted, and the demo fails', async (t) => {
-  const args = ['--seconds', '1', '--connections', '16']
+  const args = ['--seconds', '0.3', '--connections', '8']
   const { code, output, left } = await runDemo(t, args, undefined, demoWithMishap('lose'))
   t.log(output)
   t.is(code, 1)
@@ -66,7 +66,7 @@ test('a record that was acknowledged and is not there is counted, and the demo f
 })
 
 test('a log that is damaged, so that the service can’t start again, makes the demo fail', async (t) => {
-  const args = ['--seconds', '1', '--connections', '16']
+  const args = ['--seconds', '0.3', '--connections', '8']
   const { code, output, left } = await runDemo(t, args, undefined, demoWithMishap('damage'))
   t.log(output)
   t.is(code, 1)
