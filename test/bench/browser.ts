@@ -47,7 +47,9 @@ export class Browser {
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
       ...['--disable-dev-shm-usage', `--user-data-dir=${this.#profile}`, 'about:blank'],
     ]
-    this.#process = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] })
+    // It makes temporary folders beside its profile, too, and leaves them behind.
+    const env = { ...process.env, TMPDIR: this.#profile }
+    this.#process = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] })
     // Both are pipes, as was asked for.
     this.#to = this.#process.stdio[3] as Writable
     const from = this.#process.stdio[4] as Readable
