@@ -53,7 +53,6 @@ export class Coordinator {
   readonly #maxFrameRecords: number
   readonly #maxPendingAppends: number
   #durableLsn = 0
-  #writtenLsn = 0
   #pendingBytes = 0
   #pendingAppends = 0
   #trimmedTo = 0
@@ -98,7 +97,7 @@ export class Coordinator {
     })
     this.#encoder.start(recovered.lastLsn, recovered.lastTimestampMs)
     this.#durableLsn = recovered.lastLsn
-    this.#noteWritten(recovered.lastLsn)
+    this.#handover.writtenLsn = recovered.lastLsn
     return recovered
   }
 
@@ -287,11 +286,6 @@ export class Coordinator {
     )
   }
 
-  #noteWritten(lsn: number): void {
-    this.#writtenLsn = lsn
-    this.#handover.noteWritten(lsn)
-  }
-
   #receive(report: WriterReport): void {
     switch (report.kind) {
       case 'progress':
@@ -301,7 +295,7 @@ export class Coordinator {
         this.#rollBack(report.lsn, fromErrorRecord(report.error))
         break
       case 'failed':
-        this.#noteWritten(report.writtenLsn)
+        this.#handover.writtenLsn = report.writtenLsn
         this.#fail(fromErrorRecord(report.error))
         break
       case 'trimmed':
@@ -323,7 +317,7 @@ export class Coordinator {
   }
 
   #progress(report: ProgressReport): void {
-    this.#noteWritten(report.writtenLsn)
+    this.#handover.writtenLsn = report.writtenLsn
     this.#durableLsn = report.durableLsn
     const written: PendingFrame[] = []
     for (;;) {
@@ -393,7 +387,7 @@ export class Coordinator {
   /** Latches the log: nothing is acknowledged any more. */
   #fail(cause: Error): void {
     if (this.#failure !== undefined) return
-    const failure = latchError(cause, this.#durableLsn, this.#writtenLsn)
+    const failure = latchError(cause, this.#durableLsn, this.#handover.writtenLsn)
     this.#failure = failure
     this.#handover.stop()
     this.#figures.recordFailure()

@@ -20,11 +20,11 @@ export class Handover {
   readonly #ring: RingProducer
   readonly #encoder: FrameEncoder
   readonly #closed: (frame: PendingFrame) => void
+  /** How far the writer is known to have come. */
+  writtenLsn = 0
   #unannouncedBytes = 0
   /** The last LSN of the frames that the writer has been shown by {@link announce}. */
   #shownLsn = 0
-  /** How far the writer is known to have come. */
-  #writtenLsn = 0
   /** Of the frames that were handed over with their checksums in this turn of the event loop. */
   #checksummedBytes = 0
   #turnEnds: NodeJS.Immediate | undefined
@@ -41,11 +41,6 @@ export class Handover {
     this.#ring = committer.ring
     this.#encoder = encoder
     this.#closed = closed
-  }
-
-  /** The writer has come so far. */
-  noteWritten(lsn: number): void {
-    this.#writtenLsn = lsn
   }
 
   /** Something was put into the open frame: at the end of the turn it is handed over. */
@@ -84,7 +79,7 @@ export class Handover {
   /** Whether the writer, which is at work, is spared the checksum of the open frame. */
   #sparesChecksum(): boolean {
     const bodyBytes = this.#encoder.open?.bodyBytes ?? 0
-    const spares = this.#shownLsn > this.#writtenLsn && this.#checksummedBytes + bodyBytes <= CHECKSUM_BYTES_A_TURN
+    const spares = this.#shownLsn > this.writtenLsn && this.#checksummedBytes + bodyBytes <= CHECKSUM_BYTES_A_TURN
     if (spares) this.#checksummedBytes += bodyBytes
     return spares
   }

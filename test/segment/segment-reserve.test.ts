@@ -3,10 +3,9 @@ import type { PreparedFile } from '../../src/segment/preparation.js'
 import { type ReserveState, SegmentReserve } from '../../src/segment/segment-reserve.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 import { GatedWrites } from '../support/gated-writes.js'
-import { callsOf, openPaths, quiet } from '../support/simulated-log.js'
+import { callsOf, openPaths, PREPARED, quiet } from '../support/simulated-log.js'
 
 const MIB = 1024 * 1024
-const PREPARED = /\/prepared-\d+\.tmp$/
 
 interface Trial<Files extends SimulatedFileSystem> {
   readonly fileSystem: Files

@@ -14,6 +14,8 @@ export const SEGMENT = /\.seg$/
 /** A segment that has no name of its own yet. */
 export const NEW_SEGMENT = /\.seg\.tmp$/
 export const MARK = /\/mark$/
+/** A segment that is prepared ahead. */
+export const PREPARED = /\/prepared-\d+\.tmp$/
 
 /**
  * The least that `maxPendingBytes` may be: two records of {@link HALF_BYTES} fill its 8 KiB of shared memory, also

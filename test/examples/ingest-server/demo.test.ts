@@ -7,10 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 
 const DEMO = [fileURLToPath(new URL('../../../examples/ingest-server/demo.js', import.meta.url))]
 
-/** The demo's program, and its first arguments, where something befalls its folder while the service is down. */
-function demoWithMishap(what: 'lose' | 'damage'): string[] {
-  return [fileURLToPath(new URL('../../fixtures/demo-with-mishap.js', import.meta.url)), what]
-}
+const DEMO_WITH_MISHAP = fileURLToPath(new URL('../../fixtures/demo-with-mishap.js', import.meta.url))
 
 /** Runs the demo in a folder of its own; `onOutput` sees all of its output so far. */
 function runDemo(
@@ -41,6 +38,16 @@ function runDemo(
   })
 }
 
+/** Runs the demo, whose folder something befalls while the service is down: it fails, and leaves nothing. Returns what it said. */
+async function failsByMishap(t: ExecutionContext, what: 'lose' | 'damage'): Promise<string> {
+  const args = ['--seconds', '0.3', '--connections', '8']
+  const { code, output, left } = await runDemo(t, args, undefined, [DEMO_WITH_MISHAP, what])
+  t.log(output)
+  t.is(code, 1)
+  t.deepEqual(left, [])
+  return output
+}
+
 test('what was acknowledged before a SIGKILL is there afterwards, and nothing is left behind', async (t) => {
   const { code, output, left } = await runDemo(t, ['--seconds', '1', '--connections', '16'])
   t.log(output)
@@ -53,27 +60,19 @@ test('what was acknowledged before a SIGKILL is there afterwards, and nothing is
 })
 
 test('a record that was acknowledged and is not there is counted, and the demo fails', async (t) => {
-  const args = ['--seconds', '0.3', '--connections', '8']
-  const { code, output, left } = await runDemo(t, args, undefined, demoWithMishap('lose'))
-  t.log(output)
-  t.is(code, 1)
+  const output = await failsByMishap(t, 'lose')
   const [, acknowledged, lost] = /^acknowledged (\d+), lost (\d+)$/m.exec(output) ?? []
   t.true(Number(acknowledged) > 5)
   t.is(Number(lost), Number(acknowledged) - 4, 'of five that are left one is another')
   t.regex(output, /^ {3}5 records recovered in /m)
   t.is(output.match(/^ {3}lost: record \d+, acknowledged with LSN \d+$/gm)?.length, 5)
-  t.deepEqual(left, [])
 })
 
 test('a log that is damaged, so that the service can’t start again, makes the demo fail', async (t) => {
-  const args = ['--seconds', '0.3', '--connections', '8']
-  const { code, output, left } = await runDemo(t, args, undefined, demoWithMishap('damage'))
-  t.log(output)
-  t.is(code, 1)
+  const output = await failsByMishap(t, 'damage')
   t.regex(output, /SLUICE_CORRUPT/)
   t.regex(output, /^the demo failed: the service ended before it listened: 1$/m)
   t.notRegex(output, /^acknowledged/m)
-  t.deepEqual(left, [])
 })
 
 test('Ctrl-C in the middle of the load takes everything away', async (t) => {

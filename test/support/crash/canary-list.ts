@@ -40,7 +40,7 @@ const WRITTEN_FOR_READERS: readonly Mutation[] = [
   {
     file: 'log/coordinator.js',
     text: 'get durableLsn() {',
-    becomes: 'get writtenLsn() { return this.#writtenLsn; }\n    get durableLsn() {',
+    becomes: 'get writtenLsn() { return this.#handover.writtenLsn; }\n    get durableLsn() {',
   },
 ]
 
