@@ -9,7 +9,7 @@ import { type Column, list, table } from './table.js'
 export const help = `Usage: sluice probe [--json] DIR
 
 Measures the storage of the folder DIR for a second or two, on a slow disk for longer: how long writes and syncs take
-there, whether they look too fast to be true, and which options of openLog fit. It writes 16 MiB into a folder of its
+there, whether they look too fast to be true, and which options of openLog fit. It writes up to 32 MiB into a folder of its
 own inside DIR, and removes it.
 
 Options:
@@ -51,6 +51,8 @@ function linesOf(report: StorageReport): string[] {
       row('sync it', report.syncMs),
       row('both: a commit', report.commitMs),
       row('a commit that makes the file grow', report.growingCommitMs),
+      row('a commit of 128 KiB', report.largeCommitMs),
+      row('one that makes the file grow', report.growingLargeCommitMs),
       row('sync a folder: a new segment', report.directorySyncMs),
     ]),
     '',

@@ -12,7 +12,7 @@ const workerUrl = new URL('../../workers/probe.js', import.meta.url)
 /**
  * Measures the storage that a log in this directory would have, for one or two seconds (on a slow disk for longer): how
  * long its writes and syncs take, in milliseconds, and which options of `openLog` fit that. It works in a thread of its
- * own, on 16 MiB in a folder of its own inside the directory, which is gone afterwards. `openLog` never does this by itself.
+ * own, on up to 32 MiB in a folder of its own inside the directory, which is gone afterwards. `openLog` never does this by itself.
  *
  * Throws `SLUICE_INVALID_ARGUMENT` for what is no path; rejects with `SLUICE_INVALID_ARGUMENT` where there is no such
  * directory, `SLUICE_DISK_FULL`, and `SLUICE_IO`.

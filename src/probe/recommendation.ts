@@ -1,3 +1,4 @@
+import { LARGE_BATCH_BYTES } from './storage-measurement.js'
 import type { Recommendation, StorageClass, StorageMeasurement } from './storage-report.js'
 
 const MIB = 1024 * 1024
@@ -11,6 +12,12 @@ const SLOW_SYNC_MS = 1
 const LONGEST_WRITE_MS = 100
 /** The next segment has to be filled with zeros while half of this one is written. */
 const LONGEST_ZERO_FILL_MS = 2000
+/** Prepared segments are worth their room where a large commit takes so much longer without them. */
+const PREPARING_PAYS_FROM = 1.25
+/** As much as a burst of so long can write, */
+const BURST_MS = 1000
+/** but no more than so many: a gigabyte. */
+const PREPARED_SEGMENTS_MAX = 16
 const DEFAULT_BATCH_BYTES = 8 * MIB
 const DEFAULT_SEGMENT_BYTES = 64 * MIB
 
@@ -29,7 +36,8 @@ export function doubtAbout({ commitMs }: StorageMeasurement, storageClass: Stora
 
 /** What the measurement speaks for, with the reason. */
 export function recommendationsFrom(measured: StorageMeasurement): readonly Recommendation[] {
-  return [flush(measured), delay(measured), batchBytes(measured), segmentBytes(measured)]
+  const options = [flush, delay, batchBytes, segmentBytes, preparedSegments]
+  return options.map((recommendation) => recommendation(measured))
 }
 
 function flush({ commitMs }: StorageMeasurement): Recommendation {
@@ -76,25 +84,35 @@ function batchBytes({ bytesPerSecond }: StorageMeasurement): Recommendation {
   }
 }
 
-function segmentBytes({ zeroFillBytesPerSecond }: StorageMeasurement): Recommendation {
-  const option = 'segmentBytes'
-  const rate = `zeros go in at ${shownRate(zeroFillBytesPerSecond)}`
+function segmentBytes(measured: StorageMeasurement): Recommendation {
+  const bytes = fittingSegmentBytes(measured)
+  const isDefault = bytes === DEFAULT_SEGMENT_BYTES
+  const rate = `zeros go in at ${shownRate(measured.zeroFillBytesPerSecond)}`
+  const reason = isDefault
+    ? `${rate}: the next segment is prepared in time`
+    : `${rate}: preparing a larger segment would keep the disk busy for over ${LONGEST_ZERO_FILL_MS / 1000} s`
+  return { option: 'segmentBytes', value: inMib(bytes), isDefault, reason }
+}
+
+/** The largest, up to the default, that is filled with zeros in time. */
+function fittingSegmentBytes({ zeroFillBytesPerSecond }: StorageMeasurement): number {
   const most = (zeroFillBytesPerSecond * LONGEST_ZERO_FILL_MS) / 1000
-  if (most >= DEFAULT_SEGMENT_BYTES) {
-    return {
-      option,
-      value: inMib(DEFAULT_SEGMENT_BYTES),
-      isDefault: true,
-      reason: `${rate}: the next segment is prepared in time`,
-    }
+  return most >= DEFAULT_SEGMENT_BYTES ? DEFAULT_SEGMENT_BYTES : Math.max(MIB, powerBelow(most))
+}
+
+function preparedSegments(measured: StorageMeasurement): Recommendation {
+  const option = 'preparedSegments'
+  const { largeCommitMs, growingLargeCommitMs } = measured
+  const [zeroed, growing] = [largeCommitMs.p50, growingLargeCommitMs.p50]
+  const took = `a commit of 128 KiB takes ${shownMs(growing)} where it makes the file grow, and ${shownMs(zeroed)} where zeros are there already`
+  if (growing < zeroed * PREPARING_PAYS_FROM) {
+    return { option, value: '0', isDefault: true, reason: `${took}: preparing brings little` }
   }
-  const value = inMib(Math.max(MIB, powerBelow(most)))
-  return {
-    option,
-    value,
-    isDefault: false,
-    reason: `${rate}: preparing a larger segment would keep the disk busy for over ${LONGEST_ZERO_FILL_MS / 1000} s`,
-  }
+  const burstBytes = (BURST_MS / zeroed) * LARGE_BATCH_BYTES
+  const count = Math.min(PREPARED_SEGMENTS_MAX, Math.ceil(burstBytes / fittingSegmentBytes(measured)))
+  const room = `${(count * fittingSegmentBytes(measured)) / MIB} MiB of the disk`
+  const reason = `${took}: if load comes in bursts, with time in between (they take ${room}, and each byte is then written twice)`
+  return { option, value: String(count), isDefault: false, reason }
 }
 
 /** The highest power of two that is not above. */

@@ -5,6 +5,8 @@ import type { StorageMeasurement, TimeSpread } from './storage-report.js'
 
 const MIB = 1024 * 1024
 const FILE_BYTES = 16 * MIB
+/** A large batch: above what the writer fills zeros in for while it is at work. */
+export const LARGE_BATCH_BYTES = 128 * 1024
 /** Each part of the measurement goes on for so long, with so few or many rounds: a slow disk gets few, a fast one many. */
 const PART_MS = 300
 const ROUNDS_MIN = 8
@@ -24,14 +26,18 @@ export function measureStorage(fileSystem: FileSystem, folder: string): StorageM
     const fd = fileSystem.openSync(region, 'write', 'direct')
     try {
       const small = commits(fileSystem, fd, memory.subarray(0, PAGE_BYTES), FILE_BYTES)
-      const large = commits(fileSystem, fd, memory, FILE_BYTES)
+      const batch = memory.subarray(0, LARGE_BATCH_BYTES)
+      const large = commits(fileSystem, fd, batch, FILE_BYTES)
+      const largest = commits(fileSystem, fd, memory, FILE_BYTES)
       return {
         writeMs: spreadOf(small.writesMs),
         syncMs: spreadOf(small.syncsMs),
         commitMs: spreadOf(sums(small)),
         growingCommitMs: spreadOf(growingCommits(fileSystem, growing, memory.subarray(0, PAGE_BYTES))),
+        largeCommitMs: spreadOf(sums(large)),
+        growingLargeCommitMs: spreadOf(growingCommits(fileSystem, growing, batch)),
         directorySyncMs: spreadOf(renames(fileSystem, folder)),
-        bytesPerSecond: (MIB / spreadOf(sums(large)).p50) * 1000,
+        bytesPerSecond: (MIB / spreadOf(sums(largest)).p50) * 1000,
         zeroFillBytesPerSecond,
       }
     } finally {
@@ -64,7 +70,13 @@ function zeroFill(fileSystem: FileSystem, file: string): number {
 }
 
 /** Writes and syncs, round and round below `endBytes`. */
-function commits(fileSystem: FileSystem, fd: number, bytes: Buffer, endBytes: number): CommitTimes {
+function commits(
+  fileSystem: FileSystem,
+  fd: number,
+  bytes: Buffer,
+  endBytes: number,
+  roundsMax = ROUNDS_MAX,
+): CommitTimes {
   const times: CommitTimes = { writesMs: [], syncsMs: [] }
   let position = 0
   repeat(() => {
@@ -75,14 +87,14 @@ function commits(fileSystem: FileSystem, fd: number, bytes: Buffer, endBytes: nu
     times.writesMs.push(writtenAt - startedAt)
     times.syncsMs.push(performance.now() - writtenAt)
     position = position + 2 * bytes.length > endBytes ? 0 : position + bytes.length
-  })
+  }, roundsMax)
   return times
 }
 
 function growingCommits(fileSystem: FileSystem, file: string, bytes: Buffer): number[] {
   const fd = fileSystem.openSync(file, 'create', 'direct')
   try {
-    return sums(commits(fileSystem, fd, bytes, Number.POSITIVE_INFINITY))
+    return sums(commits(fileSystem, fd, bytes, Number.POSITIVE_INFINITY, FILE_BYTES / bytes.length))
   } finally {
     fileSystem.closeSync(fd)
     fileSystem.removeSync(file)
@@ -116,9 +128,14 @@ function writeAll(fileSystem: FileSystem, fd: number, bytes: Buffer, position: n
   }
 }
 
-function repeat(round: () => void): void {
+function repeat(round: () => void, roundsMax = ROUNDS_MAX): void {
   const until = performance.now() + PART_MS
-  for (let rounds = 0; rounds < ROUNDS_MAX && (rounds < ROUNDS_MIN || performance.now() < until); rounds++) round()
+  for (
+    let rounds = 0;
+    rounds < Math.min(roundsMax, ROUNDS_MAX) && (rounds < ROUNDS_MIN || performance.now() < until);
+    rounds++
+  )
+    round()
 }
 
 function sums({ writesMs, syncsMs }: CommitTimes): number[] {

@@ -16,6 +16,10 @@ export interface StorageMeasurement {
   readonly commitMs: TimeSpread
   /** The same where the file grows with each write. */
   readonly growingCommitMs: TimeSpread
+  /** Writing and syncing 128 KiB into a part that is filled with zeros: what a large batch does in a segment that was prepared. */
+  readonly largeCommitMs: TimeSpread
+  /** The same where the file grows with each write: what a large batch does otherwise. */
+  readonly growingLargeCommitMs: TimeSpread
   /** Syncing a folder in which a file was just renamed: what a new segment costs. */
   readonly directorySyncMs: TimeSpread
   /** Writing and syncing 1 MiB at a time into a part that is filled with zeros: bytes a second, in the middle of all measurements. */
@@ -38,7 +42,7 @@ export interface StoragePlace {
 
 /** An option of `openLog`, with the value that the measurement speaks for. */
 export interface Recommendation {
-  readonly option: 'flush' | 'batch.maxDelayMs' | 'batch.maxBytes' | 'segmentBytes'
+  readonly option: 'flush' | 'batch.maxDelayMs' | 'batch.maxBytes' | 'segmentBytes' | 'preparedSegments'
   /** As it would stand in the source. */
   readonly value: string
   /** Whether that is the default, so that nothing needs to be set. */

@@ -15,13 +15,14 @@ test('a probe measures every call, names the place, and leaves nothing behind', 
   const directory = temporaryDirectory(t)
   const report = await probeStorage(directory)
   t.is(report.directory, directory)
-  for (const name of ['writeMs', 'syncMs', 'commitMs', 'growingCommitMs', 'directorySyncMs'] as const) {
+  const names = ['writeMs', 'syncMs', 'commitMs', 'growingCommitMs', 'largeCommitMs', 'growingLargeCommitMs'] as const
+  for (const name of [...names, 'directorySyncMs'] as const) {
     const { p50, p99, max, count } = report[name]
     t.true(p50 > 0 && p50 <= p99 && p99 <= max && count >= 8, `${name}: ${JSON.stringify(report[name])}`)
   }
   t.true(report.bytesPerSecond > 0)
   t.true(report.zeroFillBytesPerSecond > 0)
-  t.is(report.recommendations.length, 4)
+  t.is(report.recommendations.length, 5)
   t.deepEqual(readdirSync(directory), [])
 })
 
@@ -47,7 +48,7 @@ test.serial('sluice probe says the same, as text and as JSON', async (t) => {
   const [text, json] = await Promise.all([sluice(t, ['probe', directory]), sluice(t, ['probe', '--json', directory])])
   t.is(text.exit, 0)
   t.is(text.stderr, '')
-  for (const line of [/^both: a commit +\d/m, /^recommended:$/m, /^ {2}segmentBytes: /m])
+  for (const line of [/^both: a commit +\d/m, /^recommended:$/m, /^ {2}segmentBytes: /m, /^ {2}preparedSegments: \d/m])
     t.regex(text.stdout.toString(), line)
   t.is(JSON.parse(json.stdout.toString()).directory, directory)
   t.deepEqual(readdirSync(directory), [])
@@ -67,6 +68,8 @@ function drive(commitMs: number, more: Partial<StorageMeasurement> = {}): Storag
     syncMs: times(commitMs / 2),
     commitMs: times(commitMs),
     growingCommitMs: times(commitMs * 2),
+    largeCommitMs: times(commitMs * 1.5),
+    growingLargeCommitMs: times(commitMs * 1.5),
     directorySyncMs: times(commitMs),
     bytesPerSecond: 2e9,
     zeroFillBytesPerSecond: 1e9,
@@ -83,11 +86,12 @@ test('on a fast drive every default is right, each with the figure that says so'
       ['batch.maxDelayMs', '0', true],
       ['batch.maxBytes', '8 * 1024 * 1024', true],
       ['segmentBytes', '64 * 1024 * 1024', true],
+      ['preparedSegments', '0', true],
     ],
   )
   t.deepEqual(
-    recommendations.map(({ reason }) => /100 µs|50.0 µs|2000 MB\/s|1000 MB\/s/.exec(reason)?.[0]),
-    ['100 µs', '50.0 µs', '2000 MB/s', '1000 MB/s'],
+    recommendations.map(({ reason }) => /100 µs|50.0 µs|2000 MB\/s|1000 MB\/s|150 µs/.exec(reason)?.[0]),
+    ['100 µs', '50.0 µs', '2000 MB/s', '1000 MB/s', '150 µs'],
   )
 })
 
@@ -100,7 +104,7 @@ test('where a sync is slow, batches wait for company', (t) => {
 test('where little goes in a second, batches and segments are smaller, down to 1 MiB', (t) => {
   const values = (bytesPerSecond: number) =>
     recommendationsFrom(drive(12, { bytesPerSecond, zeroFillBytesPerSecond: bytesPerSecond }))
-      .slice(2)
+      .slice(2, 4)
       .map(({ value, isDefault }) => [value, isDefault])
   t.deepEqual(values(30e6), [
     ['2 * 1024 * 1024', false],
@@ -110,6 +114,20 @@ test('where little goes in a second, batches and segments are smaller, down to 1
     ['1 * 1024 * 1024', false],
     ['1 * 1024 * 1024', false],
   ])
+})
+
+test('where large commits take longer in a file that grows, a second of them is prepared, up to a gigabyte', (t) => {
+  const prepared = (zeroedMs: number, growingMs: number, more: Partial<StorageMeasurement> = {}) =>
+    recommendationsFrom(
+      drive(0.1, { largeCommitMs: times(zeroedMs), growingLargeCommitMs: times(growingMs), ...more }),
+    ).find(({ option }) => option === 'preparedSegments')
+  // 128 KiB in 4 ms are 31.25 MiB a second: half of a segment, and 15.6 of those of 2 MiB.
+  t.like(prepared(4, 5), { value: '1', isDefault: false })
+  t.regex(prepared(4, 5)?.reason ?? '', /5.00 ms where .* grow, and 4.00 ms .*64 MiB of the disk/)
+  t.like(prepared(4, 5, { zeroFillBytesPerSecond: 1.1 * 1024 * 1024 }), { value: '16', isDefault: false })
+  t.like(prepared(0.8, 1), { value: '3', isDefault: false })
+  t.like(prepared(0.1, 0.2), { value: '16', isDefault: false })
+  t.like(prepared(4, 4.99), { value: '0', isDefault: true })
 })
 
 test('commits faster than the storage can be are doubted', (t) => {
