@@ -3,7 +3,10 @@ import type { StateOptions, StateReadOptions, StateTransaction, StateWriteOption
 import { openStateStore, restoreState, stateHistory, tryMigrations } from '../../src/state/open-state-store.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 import {
+  callsOf,
   LEAST_PENDING_BYTES,
+  NEW_SEGMENT,
+  PREPARED,
   quiet,
   rejection,
   rejects,
@@ -722,4 +725,32 @@ test('what reads beside a store refuses impossible options and keys by name, at 
   refused(() => stateHistory(STATE, 'a', unknown), 'colour')
   throws(t, () => stateHistory(STATE, 7 as unknown as string), { code: 'SLUICE_INVALID_ARGUMENT', mentions: 'key' })
   t.deepEqual(fileSystem.calls, [])
+})
+
+test('segments that are prepared for a burst are used, survive a checkpoint, and are gone after a power cut', async (t) => {
+  const options: StateOptions = { compaction: false, log: { segmentBytes: 1024 * 1024, preparedSegments: 2 } }
+  const { store, fileSystem } = await openSimulatedState<string>(options)
+  const prepared = (files: SimulatedFileSystem) =>
+    files.listSync(`${STATE}/log`).filter((name) => PREPARED.test(`/${name}`))
+  await quiet()
+  t.is(prepared(fileSystem).length, 2)
+  const from = fileSystem.calls.length
+  const value = 'v'.repeat(60 * 1024)
+  await Promise.all(Array.from({ length: 20 }, (_, at) => store.set(`${at}`, value)))
+  t.is(callsOf(fileSystem, 'renameSync', PREPARED, from).length, 2, 'both segments were ready')
+  t.deepEqual(callsOf(fileSystem, 'openSync', NEW_SEGMENT, from), [])
+  await store.checkpoint()
+  await quiet()
+  t.is(prepared(fileSystem).length, 2, 'there was time again')
+  await store.set('last', 'behind')
+  const content = contentOf(store)
+  for (let seed = 1; seed <= 5; seed++) {
+    const left = fileSystem.stateAfterCrash({ seed })
+    const { store: reopened } = await openSimulatedState<string>({ ...options, log: {} }, left)
+    t.deepEqual(contentOf(reopened), content, `seed ${seed}`)
+    t.deepEqual(prepared(left), [], `seed ${seed}`)
+    await reopened.close()
+  }
+  await store.close()
+  t.deepEqual(prepared(fileSystem), [])
 })
