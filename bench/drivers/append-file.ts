@@ -9,7 +9,7 @@ import { Turns } from './turns.js'
 export const appendFileFlushed: Driver = {
   role: 'embedded',
   description: 'fs.promises.appendFile with flush: true, as many at once as is fastest; the file is there beforehand',
-  promise: { text: 'P1, but in no order, and a record may be torn', isP1: true },
+  promise: { text: 'P1, but in no order, and a record may be torn', isP1: true, tearsRecords: true },
   preparation: 'none',
   warmUpSeconds: 0.5,
   async open({ directory, inFlightMax }) {

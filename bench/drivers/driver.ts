@@ -59,6 +59,8 @@ export interface AckPromise {
    * of others.
    */
   readonly isDurable?: false
+  /** True where a record that was being written may be there in part after a power cut, and nothing tells that it is. */
+  readonly tearsRecords?: true
 }
 
 /**

@@ -29,7 +29,7 @@ export const sonicBoom: Driver = {
   role: 'embedded',
   description:
     'sonic-boom, sync and fsync: all that arrived in a turn of the event loop in one write and one fsync, by flush, which blocks it',
-  promise: { text: 'P1, but a record may be torn', isP1: true },
+  promise: { text: 'P1, but a record may be torn', isP1: true, tearsRecords: true },
   preparation: 'none',
   // With many producers it is nearly twice as fast in its first second as it is for as long as it runs after that.
   warmUpSeconds: 1.5,

@@ -138,13 +138,17 @@ export function ratioAt(
   )
 }
 
-/** The peer, embedded or server, that has the best median of a figure, among those whose acknowledged records are durable. */
+/**
+ * The peer, embedded or server, that has the best median of a figure, among those whose acknowledged records are durable,
+ * or among those of them that never leave a part of a record behind.
+ */
 export function bestPeer(
   results: readonly LoadTrial[],
   figure: (trial: LoadTrial) => number,
   best: 'highest' | 'lowest' = 'highest',
+  among: 'all' | 'whole records' = 'all',
 ): DriverName | undefined {
-  const peers = [...new Set(results.map(({ driver }) => driver))].filter((name) => isPeer(name))
+  const peers = [...new Set(results.map(({ driver }) => driver))].filter((name) => isPeer(name, among))
   const [first] = peers
     .map((name) => ({ name, median: spreadAt(results, name, figure).median }))
     .filter(({ median }) => !Number.isNaN(median))
@@ -152,7 +156,8 @@ export function bestPeer(
   return first?.name
 }
 
-function isPeer(name: DriverName): boolean {
+function isPeer(name: DriverName, among: 'all' | 'whole records'): boolean {
   const { role, promise } = driverOf(name)
+  if (among === 'whole records' && promise.tearsRecords) return false
   return (role === 'embedded' || role === 'server') && promise.isDurable !== false
 }
