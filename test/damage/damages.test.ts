@@ -44,15 +44,17 @@ test.serial('a read that no file can fill is refused, and so are calls without e
   t.is(fs.readSync(fd, Buffer.alloc(1), 0, 1, 0), 1)
 })
 
-const EVERY_LENGTH = shapeNamed('one segment')
+// Each length, and each bit: `npm run test:damage -- --every-bit`.
 
-test.serial(`${EVERY_LENGTH.name}: cut at every length`, async (t) => {
+const MANY_LENGTHS = shapeNamed('one segment')
+
+test.serial(`${MANY_LENGTHS.name}: cut at one length in five`, async (t) => {
   const numbers = new Random(seed)
-  const segments = new Map([...EVERY_LENGTH.files].filter(([name]) => name !== MARK_FILE))
-  const ofSegments = cuts({ ...EVERY_LENGTH, files: segments })
-  const tally = await tryDamages(EVERY_LENGTH, alone(ofSegments), { repairOneIn: 100, readOneIn: 1000 }, numbers)
+  const segments = new Map([...MANY_LENGTHS.files].filter(([name]) => name !== MARK_FILE))
+  const some = sampled(alone(cuts({ ...MANY_LENGTHS, files: segments })), 5, numbers)
+  const tally = await tryDamages(MANY_LENGTHS, some, { repairOneIn: 20, readOneIn: 200 }, numbers)
   const lengths = [...segments.values()].reduce((sum, bytes) => sum + bytes.length, 0)
-  t.is(trialsIn(tally), lengths)
+  t.true(trialsIn(tally) > lengths / 10)
 })
 
 for (const shape of [...SMALL_SHAPES, LARGE_SHAPE]) {
@@ -66,17 +68,17 @@ for (const shape of [...SMALL_SHAPES, LARGE_SHAPE]) {
 
 const MANY_BITS = shapeNamed('sealed, sealed, last')
 
-test.serial(`${MANY_BITS.name}: one bit in eight of every header`, async (t) => {
+test.serial(`${MANY_BITS.name}: one bit in twenty of every header`, async (t) => {
   const numbers = new Random(seed)
   const tally = await tryDamages(
     MANY_BITS,
-    sampled(alone(headerBits(MANY_BITS)), 8, numbers),
-    { repairOneIn: 20, readOneIn: 200 },
+    sampled(alone(headerBits(MANY_BITS)), 20, numbers),
+    { repairOneIn: 8, readOneIn: 80 },
     numbers,
   )
   const headers = tally.get('bit of a segment header')
   t.deepEqual([...(headers?.keys() ?? [])], ['refused'])
-  t.true(trialsIn(tally) > 1000)
+  t.true(trialsIn(tally) > 300)
 })
 
 for (const shape of SMALL_SHAPES) {
