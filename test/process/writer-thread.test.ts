@@ -177,7 +177,7 @@ testWith(test.serial, missingTool('mkfifo', '--version'))(
   },
 )
 
-const ROUNDS = 8
+const ROUNDS = Number(process.env['SLUICE_RUNS'] ?? 4)
 const APPENDS = 400
 
 test('a writer thread that is terminated at any moment, with appends pending, loses nothing that was acknowledged', async (t) => {

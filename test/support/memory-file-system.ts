@@ -254,7 +254,11 @@ export class MemoryFileSystem implements FileSystem {
 
 /** An error as Node's `fs` throws it. */
 export function systemError(code: string, syscall: string, path?: string): Error {
+  // Many thousands are thrown, and caught: their stacks would take longer than the calls that fail.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
   const error = new Error(`${code}: ${syscall}${path === undefined ? '' : ` '${path}'`}`)
+  Error.stackTraceLimit = stackTraceLimit
   return Object.assign(error, { code, errno: -1, syscall, ...(path === undefined ? {} : { path }) })
 }
 
