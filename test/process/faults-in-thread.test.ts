@@ -7,9 +7,9 @@ import { openLogReader } from '../../src/log/log-reader.js'
 import { openLog } from '../../src/log/open-log.js'
 import { recover } from '../../src/segment/recovery.js'
 import type { ThreadFault } from '../fixtures/failing-writer.js'
-import { within } from '../support/fixture-process.js'
+import { FixtureProcess, within } from '../support/fixture-process.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
-import { testWith } from '../support/tools.js'
+import { missingTool, testWith } from '../support/tools.js'
 
 /*
  * What faults-everywhere.test.ts tries at each call over the simulated file system, for a sample of calls with the real
@@ -118,5 +118,25 @@ linux(
     }
     t.log(`${runs} runs, of which ${told} were told an error`)
     t.true(told > runs / 2)
+  },
+)
+
+/** Mounts a small disk for one command alone: nothing is left of it when that has ended. */
+const MOUNTED = 'mount -t tmpfs -o size=2m sluice "$1" && shift && exec "$@"'
+
+testWith(test, missingTool('unshare', '--mount', 'sh', '-c', 'mount -t tmpfs sluice /mnt'))(
+  'a disk that is full again and again: the writer thread takes back what does not fit, and goes on',
+  async (t) => {
+    const directory = temporaryDirectory(t)
+    const wrapper = ['unshare', '--mount', 'sh', '-c', MOUNTED, 'sh', directory]
+    const { code, lines, complaints } = await new FixtureProcess(t, 'full-disk', [directory], { wrapper }).end()
+    t.is(code, 0, complaints)
+    t.is(lines.length, 1, lines.join('\n'))
+    const found: unknown = JSON.parse(lines[0] ?? '')
+    t.log(found)
+    const { rollbacks, refused, acknowledged } = found as Record<string, number> // Reported by the fixture.
+    t.true(Number(rollbacks) >= 6)
+    t.true(Number(refused) >= 6 * 40)
+    t.true(Number(acknowledged) > 1000)
   },
 )
