@@ -29,6 +29,7 @@ export class BenchRun {
   readonly #versions = versionsHere()
   #fsyncs = { threads: 0, inFlight: 1 }
   #roundsDone = 0
+  #linesText: string | undefined
 
   constructor(trials: Trials, settings: Settings, progress: Progress) {
     this.#trials = trials
@@ -87,11 +88,17 @@ export class BenchRun {
       versions: this.#versions,
       settings: tellingSettings(this.#settings),
       missing: this.missing,
-      lines: describeLines(this.#lines, linesOf(this.#lines)),
+      lines: this.#describedLines(),
       fsyncs: this.#fsyncs,
       suites: this.#suites,
       distributions: this.distributions.rows(),
     }
+  }
+
+  /** Made once: results are asked for after every suite, and making the lines takes as long as a short trial. */
+  #describedLines(): string {
+    this.#linesText ??= describeLines(this.#lines, linesOf(this.#lines))
+    return this.#linesText
   }
 
   #isInstalled(driver: DriverName): boolean {

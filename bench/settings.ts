@@ -140,6 +140,7 @@ What is measured
   --records NUMBERS      sizes of the logs that are opened, for the suite of growth (default ${QUICK.growthRecords}; full ${FULL.growthRecords})
   --events NUMBERS       events in the stores that are opened, for the suite of events (default ${QUICK.eventCounts}; full ${FULL.eventCounts})
   --keys NUMBERS         keys in the state stores that are opened, for the suite of state (default ${QUICK.stateKeys}; full ${FULL.stateKeys})
+  --recovery MIB         of records in the segment that is recovered, for the suite of recovery (default ${QUICK.recoveryBytes / MIB}; full ${FULL.recoveryBytes / MIB})
   --seconds N            measured time of each trial (default ${QUICK.seconds}; full ${FULL.seconds})
   --warm-up N            seconds to warm up, at most (default: what each driver needs)
   --rounds N             how often each trial is repeated (default ${QUICK.rounds}; full ${FULL.rounds}; some suites need fewer)
@@ -170,6 +171,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
       records: { type: 'string' },
       events: { type: 'string' },
       keys: { type: 'string' },
+      recovery: { type: 'string' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       'warm-up': { type: 'string' },
@@ -203,6 +205,8 @@ export function readSettings(args: readonly string[]): Settings | undefined {
     growthRecords: positiveIntegers('--records', values.records, preset.growthRecords),
     eventCounts: positiveIntegers('--events', values.events, preset.eventCounts),
     stateKeys: positiveIntegers('--keys', values.keys, preset.stateKeys),
+    recoveryBytes:
+      values.recovery === undefined ? preset.recoveryBytes : positiveInteger('--recovery', values.recovery) * MIB,
     warmUpSecondsMax: positive('--warm-up', values['warm-up'], Number.POSITIVE_INFINITY),
     seconds: positive('--seconds', values.seconds, preset.seconds),
     rounds: values.rounds === undefined ? preset.rounds : positiveInteger('--rounds', values.rounds),

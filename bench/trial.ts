@@ -1,20 +1,11 @@
-import { measure } from './closed-loop.js'
-import { compareDelays } from './delay-trial.js'
-import { DRIVERS } from './drivers/drivers.js'
-import { fillEvents, openEvents, readEvents } from './event-trials.js'
-import { appendEvents, growEvents } from './event-windows.js'
-import { switchFigures } from './figures-trial.js'
-import { appendUntilKilled, growLog, openOnce, scanOnce } from './log-trials.js'
-import { measureOpenLoop } from './open-loop.js'
-import { fillLog, readAll } from './reading-trial.js'
-import { checkpointState, fillState, openState, parseState, setState } from './state-trials.js'
+import type { DriverSetting } from './drivers/driver.js'
+import type { DriverName } from './drivers/drivers.js'
 import type { PeakMemory, TrialResults, TrialSpec } from './trial-spec.js'
-import { flushSessions, upsertSessions } from './write-behind-trial.js'
 
 /*
  * One trial in a process of its own, so that no driver inherits another one's heap, compiled code or descriptors. The
  * spec comes as JSON; the result goes to the parent, or to stdout where there is none: so that a single trial can be run
- * under a profiler.
+ * under a profiler. Only what a trial needs is loaded.
  */
 
 const [, , json] = process.argv
@@ -29,57 +20,62 @@ if (process.send === undefined) console.log(JSON.stringify(result, undefined, 2)
 // Two kinds of trials go on after their result.
 else process.send(result, () => spec.kind !== 'append-until-killed' && spec.kind !== 'grow' && process.disconnect())
 
-function run(): Promise<TrialResults[TrialSpec['kind']]> {
+async function run(): Promise<TrialResults[TrialSpec['kind']]> {
   switch (spec.kind) {
     case 'load':
       return load(spec)
     case 'open-loop':
       return openLoop(spec)
     case 'switch-figures':
-      return switchFigures(spec)
+      return (await import('./figures-trial.js')).switchFigures(spec)
     case 'compare-delays':
-      return compareDelays(spec)
+      return (await import('./delay-trial.js')).compareDelays(spec)
     case 'append-until-killed':
-      return appendUntilKilled(spec)
+      return (await import('./log-trials.js')).appendUntilKilled(spec)
     case 'grow':
-      return growLog(spec)
+      return (await import('./log-trials.js')).growLog(spec)
     case 'scan':
-      return scanOnce(spec)
+      return (await import('./log-trials.js')).scanOnce(spec)
     case 'open':
-      return openOnce(spec)
+      return (await import('./log-trials.js')).openOnce(spec)
     case 'fill':
-      return fillLog(spec)
+      return (await import('./reading-trial.js')).fillLog(spec)
     case 'read':
-      return readAll(spec)
+      return (await import('./reading-trial.js')).readAll(spec)
     case 'append-events':
-      return appendEvents(spec)
+      return (await import('./event-windows.js')).appendEvents(spec)
     case 'grow-events':
-      return growEvents(spec)
+      return (await import('./event-windows.js')).growEvents(spec)
     case 'fill-events':
-      return fillEvents(spec)
+      return (await import('./event-trials.js')).fillEvents(spec)
     case 'open-events':
-      return openEvents(spec)
+      return (await import('./event-trials.js')).openEvents(spec)
     case 'read-events':
-      return readEvents(spec)
+      return (await import('./event-trials.js')).readEvents(spec)
     case 'set-state':
-      return setState(spec)
+      return (await import('./state-trials.js')).setState(spec)
     case 'fill-state':
-      return fillState(spec)
+      return (await import('./state-trials.js')).fillState(spec)
     case 'open-state':
-      return openState(spec)
+      return (await import('./state-trials.js')).openState(spec)
     case 'parse-state':
-      return Promise.resolve(parseState(spec))
+      return (await import('./state-trials.js')).parseState(spec)
     case 'checkpoint-state':
-      return checkpointState(spec)
+      return (await import('./state-trials.js')).checkpointState(spec)
     case 'upsert-sessions':
-      return upsertSessions(spec)
+      return (await import('./write-behind-trial.js')).upsertSessions(spec)
     case 'flush-sessions':
-      return flushSessions()
+      return (await import('./write-behind-trial.js')).flushSessions()
   }
 }
 
+async function open(spec: DriverSetting & { readonly driver: DriverName }) {
+  const { DRIVERS } = await import('./drivers/drivers.js')
+  return DRIVERS[spec.driver].open(spec)
+}
+
 async function load(spec: TrialSpec & { kind: 'load' }) {
-  const subject = await DRIVERS[spec.driver].open(spec)
+  const [subject, { measure }] = await Promise.all([open(spec), import('./closed-loop.js')])
   try {
     return { ...(await measure(subject, spec, spec, spec.lines)), ...peakMemory() }
   } finally {
@@ -88,7 +84,7 @@ async function load(spec: TrialSpec & { kind: 'load' }) {
 }
 
 async function openLoop(spec: TrialSpec & { kind: 'open-loop' }) {
-  const subject = await DRIVERS[spec.driver].open(spec)
+  const [subject, { measureOpenLoop }] = await Promise.all([open(spec), import('./open-loop.js')])
   try {
     if (subject.kind === 'synchronous') throw new Error(`${spec.driver} has no open loop: it blocks for each append`)
     return { ...(await measureOpenLoop(subject, spec)), ...peakMemory() }

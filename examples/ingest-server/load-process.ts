@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Belongings, exitOf } from './belongings.js'
-import type { Acknowledgement, LoadMessage } from './messages.js'
+import type { Acknowledgement, LoadMessage, LoadOrder } from './messages.js'
 
 const START_PATIENCE_MS = 30_000
 
@@ -68,9 +68,9 @@ export class LoadProcess {
     return this.#lastInterval
   }
 
-  /** Ends the load; resolves to all that it did. */
-  async stop(): Promise<LoadOutcome> {
-    if (this.#child.connected) this.#child.send('stop')
+  /** Ends the load, that of a service that was killed once it has noticed; resolves to all that it did. */
+  async stop(order: LoadOrder): Promise<LoadOutcome> {
+    if (this.#child.connected) this.#child.send(order)
     const outcome = await this.#outcome
     await exitOf(this.#child)
     return outcome

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import autocannon from 'autocannon'
-import type { Acknowledgement, LoadMessage } from './messages.js'
+import type { Acknowledgement, LoadMessage, LoadOrder } from './messages.js'
 import { recordBody } from './record.js'
 
 /*
@@ -47,7 +47,11 @@ run.on('reqError', () => {
   interruptedRequests ??= waiting
 })
 const progress = setInterval(report, PROGRESS_EVERY_MS)
-process.on('message', () => run.stop())
+process.on('message', (order: LoadOrder) => {
+  // Whoever killed the service may be quicker to say so than its connections are to break.
+  if (order === 'stop once broken' && interruptedRequests === undefined) run.once('reqError', () => run.stop())
+  else run.stop()
+})
 process.on('disconnect', () => process.exit(1))
 // Ctrl-C reaches the whole group of processes; the demo decides when this one ends.
 process.on('SIGINT', () => {})

@@ -31,3 +31,6 @@ export type LoadMessage =
       /** Requests that were on their way when the first connection broke; `undefined` where none did. */
       readonly interruptedRequests: number | undefined
     }
+
+/** What the load is told: to end, at once or, where the service was killed, as soon as a connection has broken. */
+export type LoadOrder = 'stop' | 'stop once broken'

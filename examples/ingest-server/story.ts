@@ -71,7 +71,7 @@ export class Story {
     }
     if (load.acknowledgedCount === before) throw new Error('the load made no progress')
     if (end === 'kill') await service.kill()
-    const outcome = await load.stop()
+    const outcome = await load.stop(end === 'kill' ? 'stop once broken' : 'stop')
     if (end === 'stop') await service.stop()
     if (end === 'kill' && !(outcome.interruptedRequests !== undefined && outcome.interruptedRequests > 0)) {
       throw new Error('the kill interrupted no request: it was not in the middle of the load')

@@ -26,7 +26,7 @@ export function findBrowser(): string | undefined {
 
 /** A browser without a window, driven by its own protocol over two pipes. */
 export class Browser {
-  /** What the page asked for, its own address first. */
+  /** What the page that was opened last asked for, its own address first. */
   readonly requests: string[] = []
   /** What it complained about, on its console and elsewhere. */
   readonly complaints: string[] = []
@@ -67,6 +67,7 @@ export class Browser {
     await this.#send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: colours }] })
     await this.#send('Emulation.setDeviceMetricsOverride', { width, height: 900, deviceScaleFactor: 1, mobile: false })
     this.requests.length = 0
+    this.complaints.length = 0
     const loaded = new Promise<void>((resolve) => this.#listeners.set('Page.loadEventFired', resolve))
     await this.#send('Page.navigate', { url })
     await loaded

@@ -35,8 +35,15 @@ export function madeTrial(driver: DriverName, round: number, changes: Partial<Lo
   }
 }
 
-/** Something in every suite, as a run could have measured it. */
+let made: Results | undefined
+
+/** Something in every suite, as a run could have measured it: made once, and only read. */
 export function madeResults(): Results {
+  made ??= makeResults()
+  return made
+}
+
+function makeResults(): Results {
   const settings = readSettings(['--full'])
   if (settings === undefined) throw new Error('there are no settings')
   const suites = emptyRows()

@@ -11,12 +11,13 @@ test('without flags a selection runs, quickly, and with --full everything', (t) 
 })
 
 test('flags are taken', (t) => {
-  const args = ['--only', 'recovery,throughput', '--concurrency', '2,3', '--seconds', '0.25', '--rounds', '4']
+  const args = '--only recovery,throughput --concurrency 2,3 --seconds 0.25 --rounds 4 --recovery 8'.split(' ')
   t.like(readSettings([...args, '--json', 'out.json', '--html', 'out.html', '--docs', '--log', 'access.log']), {
     only: ['recovery', 'throughput'],
     concurrency: [2, 3],
     seconds: 0.25,
     rounds: 4,
+    recoveryBytes: 8 * 2 ** 20,
     json: 'out.json',
     html: 'out.html',
     docs: true,

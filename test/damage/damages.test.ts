@@ -44,49 +44,51 @@ test.serial('a read that no file can fill is refused, and so are calls without e
   t.is(fs.readSync(fd, Buffer.alloc(1), 0, 1, 0), 1)
 })
 
-const EVERY_LENGTH = shapeNamed('one segment')
+// Each length, and each bit: `npm run test:damage -- --every-bit`.
 
-test.serial(`${EVERY_LENGTH.name}: cut at every length`, async (t) => {
+const MANY_LENGTHS = shapeNamed('one segment')
+
+test.serial(`${MANY_LENGTHS.name}: cut at one length in five`, async (t) => {
   const numbers = new Random(seed)
-  const segments = new Map([...EVERY_LENGTH.files].filter(([name]) => name !== MARK_FILE))
-  const ofSegments = cuts({ ...EVERY_LENGTH, files: segments })
-  const tally = await tryDamages(EVERY_LENGTH, alone(ofSegments), { repairOneIn: 100, readOneIn: 1000 }, numbers)
+  const segments = new Map([...MANY_LENGTHS.files].filter(([name]) => name !== MARK_FILE))
+  const some = sampled(alone(cuts({ ...MANY_LENGTHS, files: segments })), 5, numbers)
+  const tally = await tryDamages(MANY_LENGTHS, some, { repairOneIn: 20, readOneIn: 200 }, numbers)
   const lengths = [...segments.values()].reduce((sum, bytes) => sum + bytes.length, 0)
-  t.is(trialsIn(tally), lengths)
+  t.true(trialsIn(tally) > lengths / 10)
 })
 
 for (const shape of [...SMALL_SHAPES, LARGE_SHAPE]) {
   test.serial(`${shape.name}: files cut at sectors, and around all that begins or ends`, async (t) => {
     const numbers = new Random(seed)
-    const some = sampled(alone(cuts(shape, 512)), shape === LARGE_SHAPE ? 10 : 2, numbers)
+    const some = sampled(alone(cuts(shape, 512)), shape === LARGE_SHAPE ? 20 : 4, numbers)
     const tally = await tryDamages(shape, some, { repairOneIn: 4, readOneIn: shape === LARGE_SHAPE ? 0 : 30 }, numbers)
-    t.true(trialsIn(tally) > 10)
+    t.true(trialsIn(tally) > 1)
   })
 }
 
 const MANY_BITS = shapeNamed('sealed, sealed, last')
 
-test.serial(`${MANY_BITS.name}: one bit in eight of every header`, async (t) => {
+test.serial(`${MANY_BITS.name}: one bit in twenty of every header`, async (t) => {
   const numbers = new Random(seed)
   const tally = await tryDamages(
     MANY_BITS,
-    sampled(alone(headerBits(MANY_BITS)), 8, numbers),
-    { repairOneIn: 20, readOneIn: 200 },
+    sampled(alone(headerBits(MANY_BITS)), 20, numbers),
+    { repairOneIn: 8, readOneIn: 80 },
     numbers,
   )
   const headers = tally.get('bit of a segment header')
   t.deepEqual([...(headers?.keys() ?? [])], ['refused'])
-  t.true(trialsIn(tally) > 1000)
+  t.true(trialsIn(tally) > 300)
 })
 
 for (const shape of SMALL_SHAPES) {
   test.serial(`${shape.name}: some bits of headers and bodies`, async (t) => {
     const numbers = new Random(seed)
     const depth = { repairOneIn: 4, readOneIn: 30 }
-    const headers = sampled(alone(headerBits(shape)), 100, numbers)
+    const headers = sampled(alone(headerBits(shape)), 200, numbers)
     const tally = await tryDamages(shape, headers, depth, numbers)
-    await tryDamages(shape, alone(bodyBits(shape, numbers, 4)), depth, numbers, tally)
-    t.true(trialsIn(tally) > 30)
+    await tryDamages(shape, alone(bodyBits(shape, numbers, 2)), depth, numbers, tally)
+    t.true(trialsIn(tally) > 10)
   })
 }
 
@@ -94,7 +96,7 @@ for (const shape of [...SMALL_SHAPES, LARGE_SHAPE]) {
   test.serial(`${shape.name}: files swapped, doubled, renamed, removed, emptied, zeroed, exchanged`, async (t) => {
     const numbers = new Random(seed)
     const large = shape === LARGE_SHAPE
-    const trials = sampled(alone(movedFiles(shape)), large ? 100 : 1, numbers)
+    const trials = sampled(alone(movedFiles(shape)), large ? 200 : 1, numbers)
     const tally = await tryDamages(shape, trials, { repairOneIn: 3, readOneIn: large ? 0 : 40 }, numbers)
     t.true(trialsIn(tally) > 20)
   })
@@ -102,9 +104,9 @@ for (const shape of [...SMALL_SHAPES, LARGE_SHAPE]) {
   test.serial(`${shape.name}: two or three things at once`, async (t) => {
     const numbers = new Random(seed)
     const large = shape === LARGE_SHAPE
-    const trials = first(combinedDamages(shape, numbers), large ? 3 : 25)
+    const trials = first(combinedDamages(shape, numbers), large ? 3 : 12)
     const tally = await tryDamages(shape, trials, { repairOneIn: 1, readOneIn: large ? 0 : 10 }, numbers)
-    t.is(trialsIn(tally), large ? 3 : 25)
+    t.is(trialsIn(tally), large ? 3 : 12)
   })
 }
 
@@ -153,10 +155,10 @@ for (const shape of [...SMALL_SHAPES, LARGE_SHAPE]) {
   for (const unit of ['sector', 'page'] as const) {
     test.serial(`${shape.name}: a ${unit} of zeros, ones, noise, or from elsewhere`, async (t) => {
       const numbers = new Random(seed)
-      const oneIn = unit === 'page' ? (large ? 8 : 1) : large ? 60 : 3
+      const oneIn = unit === 'page' ? (large ? 16 : 2) : large ? 120 : 6
       const trials = sampled(alone(spoiltBlocks(shape, numbers, BLOCK_BYTES[unit])), oneIn, numbers)
       const tally = await tryDamages(shape, trials, { repairOneIn: 4, readOneIn: large ? 0 : 25 }, numbers)
-      t.true(trialsIn(tally) > 5)
+      t.true(trialsIn(tally) > 1)
     })
   }
 }

@@ -11,8 +11,8 @@ test('a process killed at any moment, again and again, loses nothing that was ac
   const numbers = random()
   t.log(`seed ${numbers.seed}`)
   const trial = new KillTrial(t, temporaryDirectory(t), numbers, SEGMENT_BYTES)
-  for (let round = 0; round < KILLS; round++) t.deepEqual(await trial.round(), [])
   const { figures } = trial
+  while (figures.kills < KILLS) t.deepEqual(await trial.round(), [])
   t.log(figures)
   t.is(figures.lost, 0)
   t.true(figures.segmentsMost > 1 && figures.firstLsn > 1 && figures.prepared > 0, 'it rotated, trimmed and prepared')
@@ -21,7 +21,7 @@ test('a process killed at any moment, again and again, loses nothing that was ac
 test('the trial finds out a process that says that it has what it only accepted', async (t) => {
   const numbers = random()
   t.log(`seed ${numbers.seed}`)
-  const trial = new KillTrial(t, temporaryDirectory(t), numbers, SEGMENT_BYTES, ['batch', 'lying'])
+  const trial = new KillTrial(t, temporaryDirectory(t), numbers, SEGMENT_BYTES, ['lying'])
   const problems: string[] = []
   // A killed opening says nothing, and so can't lie.
   for (let round = 0; round < 20 && problems.length === 0; round++) problems.push(...(await trial.round()))

@@ -12,6 +12,8 @@ import { random } from '../support/random.js'
 import { shell } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
+const COPIES = 4
+
 const isSegment = (name: string): boolean => name.endsWith('.seg')
 
 /** `fs.copyFile` never comes to an end where the file is cut meanwhile, as a segment is when it is sealed. */
@@ -32,8 +34,8 @@ test('a copy of a live log has all that was durable when the copy began', async 
   const appender = new FixtureProcess(t, 'appender', [directory, `${below(2 ** 32)}`, 'batch', 'keep'])
   const heard = new AcknowledgedLog()
   const tries: number[] = []
-  for (let copy = 1; copy <= 6; copy++) {
-    for (let acknowledgements = 200; acknowledgements > 0; ) {
+  for (let copy = 1; copy <= COPIES; copy++) {
+    for (let acknowledgements = 100; acknowledgements > 0; ) {
       const line = await appender.line()
       heard.hear(line)
       if (line.startsWith('acked')) acknowledgements--

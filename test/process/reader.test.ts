@@ -56,7 +56,7 @@ async function follow(t: ExecutionContext, directory: string, reader: LogReader,
   }
 }
 
-const WRITERS = 4
+const WRITERS = 3
 
 test('a reader follows a log through rotations, trims, and writers that are killed and followed by others', async (t) => {
   const { below, seed } = random()
@@ -73,7 +73,7 @@ test('a reader follows a log through rotations, trims, and writers that are kill
     following ??= follow(t, directory, reader, followed)
     // What it fails with is told below.
     following.catch(() => {})
-    for (let acknowledgements = 800 + below(800); acknowledgements > 0; ) {
+    for (let acknowledgements = 500 + below(500); acknowledgements > 0; ) {
       const line = await appender.line()
       sent.hear(line)
       if (line.startsWith('acked')) acknowledgements--

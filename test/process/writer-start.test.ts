@@ -41,13 +41,17 @@ for (const [name, text] of BAD_ENTRIES) {
     t.is(await log.append('x'), 1)
     await log.close()
   })
-
-  test.serial(`a writer thread whose entry ${name} does not keep the process alive`, async (t) => {
-    const child = new FixtureProcess(t, 'open-once', [temporaryDirectory(t), entry(t, text).href])
-    const { lines, code, complaints } = await child.end()
-    t.deepEqual({ lines, code, complaints }, { lines: ['SLUICE_IO', 'exit'], code: 0, complaints: '' })
-  })
 }
+
+test.serial('writer threads that fail to start do not keep the process alive, whatever they fail with', async (t) => {
+  const entries = BAD_ENTRIES.map(([, text]) => entry(t, text).href)
+  const { lines, code, complaints } = await new FixtureProcess(t, 'open-in-vain', [
+    temporaryDirectory(t),
+    ...entries,
+  ]).end()
+  const expected = [...entries.map(() => 'SLUICE_IO'), 'exit']
+  t.deepEqual({ lines, code, complaints }, { lines: expected, code: 0, complaints: '' })
+})
 
 for (const url of [
   'https://example.org/writer.js',
@@ -77,8 +81,8 @@ testWith(test, process.platform === 'linux' ? undefined : 'only Linux lists thre
     const before = await settledThreads(Number.POSITIVE_INFINITY)
     for (const [, text] of BAD_ENTRIES) {
       await t.throwsAsync(openLog(temporaryDirectory(t), { workerUrl: entry(t, text) }))
-      await openAndClose()
     }
+    await openAndClose()
     t.true((await settledThreads(before)) <= before)
   },
 )

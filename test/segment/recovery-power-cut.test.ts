@@ -12,7 +12,7 @@ import { DIRECTORY, flip, frameOf, replaceFile, segmentOf } from '../support/mem
 
 const SEED = Number(process.env['SLUICE_SEED'] ?? randomInt(2 ** 31))
 /** How many ways each moment ends in. */
-const CUTS = 12
+const CUTS = Number(process.env['SLUICE_CUTS'] ?? 4)
 
 test.before((t) => t.log(`SLUICE_SEED=${SEED}`))
 

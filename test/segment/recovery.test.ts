@@ -140,7 +140,8 @@ test('P12: frames larger than the window are written again', (t) => {
   fs.putOnDiskOnly(`/log/${name}`, bytes.subarray(0, 5000))
   fs.transferBytesMax = 1000
   t.is(recover(fs, DIRECTORY).report.rewrittenRecords, 3)
-  t.deepEqual(fs.afterPowerCut().bytesOf(`/log/${name}`), bytes)
+  // Of megabytes a comparison that could tell each byte apart takes seconds.
+  t.true(fs.afterPowerCut().bytesOf(`/log/${name}`).equals(bytes))
 })
 
 test('torn: the last frame was cut short', (t) => {

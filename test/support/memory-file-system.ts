@@ -4,6 +4,9 @@ import type { DirectoryClaim, FileSystem, OpenMode, ReadableFile } from '../../s
 /** A file's content as the processes see it, and as the disk has it. */
 interface Content {
   bytes: Buffer
+  /** Whether the disk, or another file system, has the same buffer: then it is copied before it is written to. */
+  shared: boolean
+  /** Never written to: a sync makes another buffer. */
   durable: Buffer
   /** Written since the last sync: what a sync brings to the disk, and nothing else. */
   dirty: { from: number; to: number }[]
@@ -50,7 +53,8 @@ export class MemoryFileSystem implements FileSystem {
 
   /** Puts a file there, durable. */
   put(path: string, bytes: Uint8Array): void {
-    const content = { bytes: Buffer.from(bytes), durable: Buffer.from(bytes), dirty: [] }
+    const own = Buffer.from(bytes)
+    const content = { bytes: own, shared: true, durable: own, dirty: [] }
     const folder = this.#folder(dirname(path), 'open')
     folder.entries.set(nameOf(path), content)
     folder.durable.set(nameOf(path), content)
@@ -86,7 +90,7 @@ export class MemoryFileSystem implements FileSystem {
     const copy = this.#copy((folder) => folder.durable)
     for (const folder of copy.#folders.values()) {
       for (const content of folder.entries.values()) {
-        content.bytes = Buffer.from(content.durable)
+        content.bytes = content.durable
         content.dirty = []
       }
     }
@@ -98,7 +102,7 @@ export class MemoryFileSystem implements FileSystem {
     if (mode === 'create') {
       this.beforeChange('create', path)
       if (folder.entries.has(nameOf(path))) throw systemError('EEXIST', 'open', path)
-      folder.entries.set(nameOf(path), { bytes: Buffer.alloc(0), durable: Buffer.alloc(0), dirty: [] })
+      folder.entries.set(nameOf(path), { bytes: Buffer.alloc(0), shared: false, durable: Buffer.alloc(0), dirty: [] })
     }
     const fd = this.#nextFd++
     this.#open.set(fd, { content: this.#content(path, 'open'), path, mode })
@@ -121,7 +125,10 @@ export class MemoryFileSystem implements FileSystem {
     this.beforeChange('write', path)
     const most = Math.min(length, this.transferBytesMax)
     const end = position + most
-    if (end > content.bytes.length) content.bytes = resized(content.bytes, end)
+    if (content.shared || end > content.bytes.length) {
+      content.bytes = resized(content.bytes, Math.max(end, content.bytes.length))
+      content.shared = false
+    }
     content.bytes.set(buffer.subarray(offset, offset + most), position)
     content.dirty.push({ from: position, to: end })
     return most
@@ -139,6 +146,7 @@ export class MemoryFileSystem implements FileSystem {
     const { content, path } = this.#opened(fd, 'ftruncate')
     this.beforeChange('truncate', path)
     content.bytes = resized(content.bytes, bytes)
+    content.shared = false
     content.dirty = content.dirty
       .map(({ from, to }) => ({ from, to: Math.min(to, bytes) }))
       .filter((d) => d.from < d.to)
@@ -220,8 +228,9 @@ export class MemoryFileSystem implements FileSystem {
     const copy = new MemoryFileSystem()
     for (const [directory, folder] of this.#folders) {
       const entries = new Map<string, Content>()
-      for (const [name, { bytes, durable, dirty }] of entriesOf(folder)) {
-        entries.set(name, { bytes: Buffer.from(bytes), durable: Buffer.from(durable), dirty: [...dirty] })
+      for (const [name, content] of entriesOf(folder)) {
+        content.shared = true
+        entries.set(name, { ...content, dirty: [...content.dirty] })
       }
       const durable = new Map<string, Content>()
       for (const name of folder.durable.keys()) {
@@ -254,7 +263,11 @@ export class MemoryFileSystem implements FileSystem {
 
 /** An error as Node's `fs` throws it. */
 export function systemError(code: string, syscall: string, path?: string): Error {
+  // Many thousands are thrown, and caught: their stacks would take longer than the calls that fail.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
   const error = new Error(`${code}: ${syscall}${path === undefined ? '' : ` '${path}'`}`)
+  Error.stackTraceLimit = stackTraceLimit
   return Object.assign(error, { code, errno: -1, syscall, ...(path === undefined ? {} : { path }) })
 }
 

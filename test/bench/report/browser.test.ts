@@ -46,51 +46,43 @@ const browserTest = testWith(
   program === undefined ? "no browser is installed (Debian's package chromium)" : undefined,
 )
 
-/** A browser, and where the page lies that it is to open. */
-function openPage(t: ExecutionContext): { readonly browser: Browser; readonly url: string } {
-  if (program === undefined) throw new Error('there is no browser')
+// Starting a browser takes longer than all that is asked of it: there is one for all tests, each of which opens a tab.
+const browser = program === undefined ? undefined : new Browser(program)
+test.after.always(() => browser?.close())
+
+/** A browser with the page in a fresh tab, and where the page lies. */
+async function openPage(t: ExecutionContext, colours: 'light' | 'dark' = 'light') {
+  if (browser === undefined) throw new Error('there is no browser')
   const directory = mkdtempSync(join(tmpdir(), 'sluice-page-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const file = join(directory, 'report.html')
   writeFileSync(file, htmlPage(madeResults()))
-  return { browser: new Browser(program), url: pathToFileURL(file).href }
+  const url = pathToFileURL(file).href
+  await browser.open(url, colours)
+  return { browser, url }
 }
 
 for (const colours of ['light', 'dark'] as const) {
   browserTest(`a browser shows every chart with all that was measured, in ${colours} colours`, async (t) => {
-    const { browser, url } = openPage(t)
-    try {
-      await browser.open(url, colours)
-      const { wanted, shown } = (await browser.evaluate(SHOWN)) as { wanted: object; shown: object }
-      t.deepEqual(shown, wanted)
-      t.deepEqual(await browser.evaluate(CROWDED), [])
-      t.deepEqual(browser.complaints, [])
-      t.deepEqual(browser.requests, [url])
-      t.is(
-        await browser.evaluate('document.documentElement.scrollWidth'),
-        1200,
-        'the page is not wider than its window',
-      )
-      const background = await browser.evaluate('getComputedStyle(document.body).backgroundColor')
-      t.is(background, colours === 'light' ? 'rgb(255, 255, 255)' : 'rgb(18, 21, 28)')
-    } finally {
-      await browser.close()
-    }
+    const { browser, url } = await openPage(t, colours)
+    const { wanted, shown } = (await browser.evaluate(SHOWN)) as { wanted: object; shown: object }
+    t.deepEqual(shown, wanted)
+    t.deepEqual(await browser.evaluate(CROWDED), [])
+    t.deepEqual(browser.complaints, [])
+    t.deepEqual(browser.requests, [url])
+    t.is(await browser.evaluate('document.documentElement.scrollWidth'), 1200, 'the page is not wider than its window')
+    const background = await browser.evaluate('getComputedStyle(document.body).backgroundColor')
+    t.is(background, colours === 'light' ? 'rgb(255, 255, 255)' : 'rgb(18, 21, 28)')
   })
 }
 
 browserTest('a line shows its values when the keyboard reaches it', async (t) => {
-  const { browser, url } = openPage(t)
-  try {
-    await browser.open(url)
-    const visibility = `getComputedStyle(document.querySelector('[data-series=sluice] .value')).visibility`
-    t.is(await browser.evaluate(visibility), 'hidden')
-    await browser.evaluate(`document.querySelector('[data-series=sluice]').focus()`)
-    t.is(await browser.evaluate(visibility), 'visible')
-    await browser.press('Tab')
-    t.is(await browser.evaluate(visibility), 'hidden')
-    t.is(await browser.evaluate(`document.activeElement.getAttribute('class').split(' ')[0]`), 'series')
-  } finally {
-    await browser.close()
-  }
+  const { browser } = await openPage(t)
+  const visibility = `getComputedStyle(document.querySelector('[data-series=sluice] .value')).visibility`
+  t.is(await browser.evaluate(visibility), 'hidden')
+  await browser.evaluate(`document.querySelector('[data-series=sluice]').focus()`)
+  t.is(await browser.evaluate(visibility), 'visible')
+  await browser.press('Tab')
+  t.is(await browser.evaluate(visibility), 'hidden')
+  t.is(await browser.evaluate(`document.activeElement.getAttribute('class').split(' ')[0]`), 'series')
 })

@@ -49,7 +49,7 @@ async function failsByMishap(t: ExecutionContext, what: 'lose' | 'damage'): Prom
 }
 
 test('what was acknowledged before a SIGKILL is there afterwards, and nothing is left behind', async (t) => {
-  const { code, output, left } = await runDemo(t, ['--seconds', '1', '--connections', '16'])
+  const { code, output, left } = await runDemo(t, ['--seconds', '0.5', '--connections', '8'])
   t.log(output)
   t.is(code, 0)
   const acknowledged = Number(/^acknowledged (\d+), lost 0$/m.exec(output)?.[1])
@@ -77,7 +77,7 @@ test('a log that is damaged, so that the service can’t start again, makes the 
 
 test('Ctrl-C in the middle of the load takes everything away', async (t) => {
   let interrupted = false
-  const { code, output, left } = await runDemo(t, ['--seconds', '60', '--connections', '16'], (output, pid) => {
+  const { code, output, left } = await runDemo(t, ['--seconds', '60', '--connections', '8'], (output, pid) => {
     if (interrupted || !output.includes('appends/s')) return
     interrupted = true
     process.kill(pid, 'SIGINT')
