@@ -9,13 +9,13 @@ import { openSnapshot, writeDerivedSnapshot } from '../../src/snapshot/snapshot-
 import { type Fault, type FileSystemCallName, SimulatedFileSystem } from '../../src/testing/index.js'
 import { EVENTS, positionsOf } from '../support/simulated-event-store.js'
 import { bytesOf } from '../support/simulated-files.js'
-import { putFiles, quiet, rejection, SEGMENT } from '../support/simulated-log.js'
+import { FRUGAL, putFiles, quiet, rejection, SEGMENT } from '../support/simulated-log.js'
 
 const INDEX = `${EVENTS}/index`
 const RULE = { events: 10, tags: 1000 }
 
 function open(fileSystem: SimulatedFileSystem, options: EventStoreOptions = {}): Promise<DirectoryEventStore> {
-  return openEventStoreSealing(EVENTS, { ...options, fileSystem }, RULE)
+  return openEventStoreSealing(EVENTS, { ...FRUGAL, ...options, fileSystem }, RULE)
 }
 
 /** Appends events `from` to `to`, each with a tag and an id of its own, and one tag of three. */

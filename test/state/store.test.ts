@@ -410,7 +410,7 @@ test('keys are scanned by prefix in order, as they come and go', async (t) => {
 })
 
 test('values are what JSON makes of them in the call, and nobody can change them', async (t) => {
-  const { store, fileSystem } = await openSimulatedState<Anything>()
+  const { store, fileSystem } = await openSimulatedState<Anything>({ log: { maxPendingBytes: 64 * 2 ** 20 } })
   const given = { list: [{ n: 1 }], at: new Date(0), gone: undefined, ['__proto__own']: 1 }
   const written = store.set('a', given)
   given.list.push({ n: 2 })
