@@ -28,7 +28,7 @@ export function sameRecords(
     for (const frame of segment.frames) {
       for (; lsn <= Math.min(frame.lastLsn, lastLsn); lsn++) {
         const record = records[lsn - firstLsn]
-        if (record?.lsn !== lsn) return t.fail(`LSN ${record?.lsn} where ${lsn} was expected`)
+        if (record?.lsn !== lsn) t.fail(`LSN ${record?.lsn} where ${lsn} was expected`)
         const data = segment.records[lsn - segment.firstLsn]
         if (data === undefined || !record.data.equals(data)) t.fail(`LSN ${lsn} has other data`)
         if (record.timestamp !== timestampOf(frame.firstLsn)) t.fail(`LSN ${lsn} has another timestamp`)

@@ -96,6 +96,11 @@ export async function quiet(): Promise<void> {
   for (let turns = 0; turns < 30; turns++) await turn()
 }
 
+/** Lets the event loop go round until something holds, and time pass: for what waits for that, too. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await turn()
+}
+
 /** One turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
