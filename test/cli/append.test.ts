@@ -6,7 +6,7 @@ import { openLog } from '../../src/log/open-log.js'
 import { LAST_SEGMENT_UNMARKED } from '../support/log-plans.js'
 import { flip, segmentOf } from '../support/memory-log.js'
 import { collect } from '../support/records.js'
-import { SluiceCommand, shell, sluice } from '../support/sluice-command.js'
+import { program, SluiceCommand, shell, sluice } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { writtenLog } from '../support/written-log.js'
 
@@ -22,7 +22,7 @@ async function recordsIn(directory: string): Promise<string[]> {
 const appends = test.macro({
   async exec(t: ExecutionContext, input: string, ...records: string[]) {
     const directory = temporaryDirectory(t)
-    const { exit, stdout, stderr } = await sluice(t, ['append', directory], { input: Buffer.from(input, 'latin1') })
+    const { exit, stdout, stderr } = await program(['append', directory], { input: Buffer.from(input, 'latin1') })
     t.is(exit, 0, stderr)
     t.is(stdout.length, 0)
     const count = `${records.length} record${records.length === 1 ? '' : 's'} durable`
@@ -53,7 +53,7 @@ test.serial(
 
 test.serial('append goes on where the log ends', async (t) => {
   const directory = temporaryDirectory(t)
-  await sluice(t, ['append', directory], { input: 'one\ntwo\n' })
+  await program(['append', directory], { input: 'one\ntwo\n' })
   const { exit, stderr } = await sluice(t, ['append', directory], { input: 'three\nfour\nfive\n' })
   t.is(exit, 0)
   t.regex(stderr, /^3 records durable, LSN 3 to 5 /)
@@ -74,7 +74,7 @@ test.serial('append reads a file, and makes the folders that are missing', async
 test.serial('append --quiet says nothing', async (t) => {
   const directory = temporaryDirectory(t)
   for (const option of ['--quiet', '-q']) {
-    const { exit, stderr } = await sluice(t, ['append', option, directory], { input: 'one\n' })
+    const { exit, stderr } = await program(['append', option, directory], { input: 'one\n' })
     t.is(exit, 0)
     t.is(stderr, '')
   }
@@ -84,7 +84,7 @@ test.serial('append --quiet says nothing', async (t) => {
 test.serial('append --segment-bytes sets the size of the files', async (t) => {
   const directory = temporaryDirectory(t)
   const lines = Array.from({ length: 1000 }, (_, index) => `${index}`.padStart(100, '.'))
-  const { exit } = await sluice(t, ['append', '--segment-bytes', '16KiB', directory], { input: lines.join('\n') })
+  const { exit } = await program(['append', '--segment-bytes', '16KiB', directory], { input: lines.join('\n') })
   t.is(exit, 0)
   t.true(readdirSync(directory).filter((name) => name.endsWith('.seg')).length > 1)
   t.deepEqual(await recordsIn(directory), lines)
@@ -94,7 +94,7 @@ for (const policy of ['batch', 'never', '50ms']) {
   test.serial(`append --flush ${policy} ends when everything is durable`, async (t) => {
     const directory = temporaryDirectory(t)
     const lines = Array.from({ length: 5000 }, (_, index) => `line ${index}`)
-    const { exit, stderr } = await sluice(t, ['append', '--flush', policy, directory], { input: lines.join('\n') })
+    const { exit, stderr } = await program(['append', '--flush', policy, directory], { input: lines.join('\n') })
     t.is(exit, 0)
     t.regex(stderr, /^5000 records durable, LSN 1 to 5000 /)
     // A reader goes by the mark, which is noted after the sync.
@@ -126,7 +126,7 @@ test.serial('a line that is too long is refused by its number; those before it a
     Buffer.alloc(16 * 1024 * 1024 + 1, 'x'),
     Buffer.from('\nfour\n'),
   ])
-  const { exit, stderr } = await sluice(t, ['append', directory], { input })
+  const { exit, stderr } = await program(['append', directory], { input })
   t.is(exit, 1)
   t.regex(
     stderr,
@@ -138,7 +138,7 @@ test.serial('a line that is too long is refused by its number; those before it a
 test.serial('a line as long as a record may be is taken', async (t) => {
   const directory = temporaryDirectory(t)
   const line = Buffer.alloc(16 * 1024 * 1024, 'x')
-  const { exit, stderr } = await sluice(t, ['append', directory], {
+  const { exit, stderr } = await program(['append', directory], {
     input: Buffer.concat([line, Buffer.from('\nend\n')]),
   })
   t.is(exit, 0, stderr)
@@ -154,7 +154,7 @@ for (const [signal, code] of [
   test.serial(`${signal} ends append: what was read is durable, half a line is not taken`, async (t) => {
     const directory = temporaryDirectory(t)
     // The log has to be there before it can be followed.
-    await sluice(t, ['append', directory], { input: 'zero\n' })
+    await program(['append', directory], { input: 'zero\n' })
     const reader = await openLogReader(directory)
     t.teardown(() => reader.close())
     const command = new SluiceCommand(t, ['append', directory])
@@ -192,7 +192,7 @@ test.serial('append tells of a torn end that it found', async (t) => {
     flip(bytes, (frames.at(-1)?.offset ?? 0) + 60)
   })
   const { name, frames } = segmentOf(built, -1)
-  const { exit, stderr } = await sluice(t, ['append', directory], { input: 'new\n' })
+  const { exit, stderr } = await program(['append', directory], { input: 'new\n' })
   t.is(exit, 0)
   const [recovered, done] = stderr.split('\n')
   t.regex(
