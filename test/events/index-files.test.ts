@@ -379,10 +379,11 @@ const FAULTS: readonly (Omit<Fault, 'error'> & { readonly call: FileSystemCallNa
 ]
 
 test('whatever is wrong with the index’s folder, the store opens without it, and says so', async (t) => {
+  const untouched = await stored(37)
   for (const fault of FAULTS) {
     for (const error of ['EIO', 'EACCES', 'ENOSPC']) {
       for (const removable of [true, false]) {
-        const fileSystem = await stored(37)
+        const fileSystem = untouched.stateAfterCrash({ keep: 'all' })
         const mend = [fileSystem.inject({ ...fault, error, once: false })]
         if (!removable) mend.push(fileSystem.inject({ call: 'remove', path: /\.index$/, error, once: false }))
         const store = await open(fileSystem)
