@@ -293,7 +293,9 @@ test('large events, and many tags', async (t) => {
   ])
   const [first, second, third] = await eventsOf(store)
   t.deepEqual(first?.data, { text })
-  t.deepEqual([second?.data, second?.metadata, second?.id], [bytes, { a: 1 }, 'b'])
+  // An assertion compares the properties of a buffer one by one, of which it has a million.
+  t.true(Buffer.isBuffer(second?.data) && second.data.equals(bytes))
+  t.deepEqual([second?.metadata, second?.id], [{ a: 1 }, 'b'])
   t.deepEqual(third?.tags, tags)
   t.deepEqual(await positionsOf(store, { tags: ['tag:9999', 'tag:0', 'tag:5000'] }), [3])
   throws(t, () => store.append({ type: 'Huge', data: Buffer.alloc(17 * 1024 * 1024) }), {
