@@ -5,7 +5,6 @@ import type { CommandStreams } from './command.js'
 import { parseBytes, parseCommandLine } from './command-line.js'
 import type { ExitCode } from './exit-code.js'
 import { flushOptions } from './flush-argument.js'
-import { standardInput } from './input.js'
 import { Interruption } from './interruption.js'
 import { LineSplitter } from './line-splitter.js'
 import { RecordFeed } from './record-feed.js'
@@ -33,7 +32,7 @@ Examples:
   tail -F access.log | sluice append --flush 100ms /var/lib/app/log
 `
 
-export async function run(args: readonly string[], { messages }: CommandStreams): Promise<ExitCode> {
+export async function run(args: readonly string[], { input, messages }: CommandStreams): Promise<ExitCode> {
   const { directory, values } = parseCommandLine(args, {
     flush: { type: 'string' },
     'segment-bytes': { type: 'string' },
@@ -56,7 +55,7 @@ export async function run(args: readonly string[], { messages }: CommandStreams)
   let failure: unknown
   try {
     const feed = new RecordFeed(log)
-    await appendLines(standardInput(interruption.signal), feed, report)
+    await appendLines(input(interruption.signal), feed, report)
     await log.flush()
   } catch (error) {
     if (!isAbort(error)) failure = error

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { ExitCode } from './exit-code.js'
 import type { Messages } from './messages.js'
 import type { Output } from './output.js'
@@ -13,8 +14,13 @@ export interface Command {
   run(args: readonly string[], streams: CommandStreams): Promise<ExitCode>
 }
 
-/** Where a command writes. */
+/** Opens what a command reads; once `signal` is aborted, whoever reads it gets an `AbortError`. */
+export type OpenInput = (signal: AbortSignal) => Readable
+
+/** What a command reads, and where it writes. */
 export interface CommandStreams {
+  /** Standard input, which is opened only by who reads it. */
+  readonly input: OpenInput
   /** What was asked for: standard output. */
   readonly output: Output
   /** All that is said about it: standard error. */

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { SluiceError } from '../errors.js'
-import type { Command, CommandStreams } from './command.js'
+import type { Command, CommandStreams, OpenInput } from './command.js'
 import { EXIT_CODES, type ExitCode } from './exit-code.js'
 import { failureLine } from './failure-line.js'
+import { standardInput } from './input.js'
 import { type MessageStream, Messages } from './messages.js'
 import { Output } from './output.js'
 import { UsageError } from './usage-error.js'
@@ -40,8 +41,10 @@ Errors are one line on standard error: "sluice: CODE: message".
 
 ${EXIT_CODES}`
 
-/** Where a program writes: the process itself, or what stands in for it. */
+/** Where a program writes, and what it reads: the process itself, or what stands in for it. */
 export interface ProgramStreams {
+  /** @default the process's standard input */
+  readonly input?: OpenInput
   readonly stdout: Writable
   readonly stderr: MessageStream
 }
@@ -49,9 +52,9 @@ export interface ProgramStreams {
 /** Runs the command that the arguments name; never rejects. */
 export async function runProgram(
   args: readonly string[],
-  { stdout, stderr }: ProgramStreams = process,
+  { input = standardInput, stdout, stderr }: ProgramStreams = process,
 ): Promise<ExitCode> {
-  const streams = { output: new Output(stdout), messages: new Messages(stderr) }
+  const streams = { input, output: new Output(stdout), messages: new Messages(stderr) }
   try {
     const exitCode = await dispatch(args, streams)
     await streams.output.flush()

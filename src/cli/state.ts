@@ -12,7 +12,6 @@ import {
 import type { CommandStreams } from './command.js'
 import { parseArguments, parseLsn } from './command-line.js'
 import { type ExitCode, NO_SUCH_KEY } from './exit-code.js'
-import { standardInput } from './input.js'
 import type { Output } from './output.js'
 import { changeText, checkpointText } from './state-text.js'
 import { UsageError } from './usage-error.js'
@@ -146,8 +145,13 @@ async function history(
   return 0
 }
 
-async function set(directory: string, [key = '', given = '']: readonly string[]): Promise<ExitCode> {
-  const json = given === '-' ? await textOf(standardInput(new AbortController().signal)) : given
+async function set(
+  directory: string,
+  [key = '', given = '']: readonly string[],
+  _options: Options,
+  { input }: CommandStreams,
+): Promise<ExitCode> {
+  const json = given === '-' ? await textOf(input(new AbortController().signal)) : given
   let value: Json
   try {
     value = JSON.parse(json)

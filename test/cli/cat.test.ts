@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { openLog } from '../../src/log/open-log.js'
 import { THREE_SEGMENTS } from '../support/log-plans.js'
 import { flip, frameOf, segmentOf } from '../support/memory-log.js'
-import { SluiceCommand, shell, sluice } from '../support/sluice-command.js'
+import { program, SluiceCommand, shell, sluice } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { testWith } from '../support/tools.js'
 import { writtenLog } from '../support/written-log.js'
@@ -14,7 +14,7 @@ const WORDS = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', '
 const writes = test.macro({
   async exec(t: ExecutionContext, args: readonly string[], records: readonly string[]) {
     const { directory } = writtenLog(t, THREE_SEGMENTS)
-    const { exit, stdout, stderr } = await sluice(t, ['cat', ...args, directory])
+    const { exit, stdout, stderr } = await program(['cat', ...args, directory])
     t.is(stderr, '')
     t.is(exit, 0)
     t.is(stdout.toString(), records.map((record) => `${record}\n`).join(''))
@@ -61,7 +61,7 @@ test.serial('cat --json writes well-formed UTF-8 as data, and anything else as b
   for (const record of records) await log.append(record)
   const after = Date.now()
   await log.close()
-  const { exit, stdout } = await sluice(t, ['cat', '--json', directory])
+  const { exit, stdout } = await program(['cat', '--json', directory])
   t.is(exit, 0)
   const lines = stdout.toString().split('\n')
   t.is(lines.pop(), '')
@@ -81,9 +81,9 @@ test.serial('cat --json writes well-formed UTF-8 as data, and anything else as b
 
 test.serial('cat ends quietly when nobody reads any more', async (t) => {
   const directory = temporaryDirectory(t)
-  const input = Array.from({ length: 100_000 }, (_, index) => `line ${index}\n`).join('')
-  await sluice(t, ['append', directory], { input })
-  for (const option of ['--json', '--last=100000']) {
+  const input = Array.from({ length: 50_000 }, (_, index) => `line ${index}\n`).join('')
+  await program(['append', directory], { input })
+  for (const option of ['--json', '--last=50000']) {
     const script = `{ "$0" "$@"; echo "exit $?" >&2; } | head -n 1 | wc -l`
     const { stdout, stderr } = await shell(t, script, ['cat', option, directory])
     t.is(stdout.toString().trim(), '1')
@@ -112,7 +112,7 @@ test.serial('cat reads beside the writer', async (t) => {
 
 test.serial('cat changes nothing, and makes no lock file', async (t) => {
   const { directory, built } = writtenLog(t, THREE_SEGMENTS)
-  t.is((await sluice(t, ['cat', directory])).exit, 0)
+  t.is((await program(['cat', directory])).exit, 0)
   const names = readdirSync(directory)
   t.deepEqual(names.sort(), [...built.files.keys()].sort())
   for (const name of names) t.deepEqual(readFileSync(join(directory, name)), built.files.get(name), name)
@@ -124,7 +124,7 @@ test.serial('cat writes what comes before damage, and then names it', async (t) 
     flip(segment.bytes, frameOf(segment, 1).offset + 60)
   })
   const segment = segmentOf(built, 1)
-  const { exit, stdout, stderr } = await sluice(t, ['cat', directory])
+  const { exit, stdout, stderr } = await program(['cat', directory])
   t.is(exit, 1)
   t.is(stdout.toString(), 'one\ntwo\nthree\nfour\nfive\n')
   t.regex(
@@ -140,20 +140,20 @@ test.serial('cat says what was trimmed', async (t) => {
   await log.trim(5)
   const { firstLsn } = log
   await log.close()
-  const { exit, stderr } = await sluice(t, ['cat', '--from', '1', directory])
+  const { exit, stderr } = await program(['cat', '--from', '1', directory])
   t.is(exit, 1)
   t.regex(stderr, /^sluice: SLUICE_TRIMMED: [^\n]*\n$/)
-  const { stdout } = await sluice(t, ['cat', '--json', directory])
+  const { stdout } = await program(['cat', '--json', directory])
   t.is(JSON.parse(stdout.toString().split('\n')[0] ?? '').lsn, firstLsn)
 })
 
 for (const command of ['cat', 'follow']) {
   test.serial(`${command} says that there is no log`, async (t) => {
     const directory = temporaryDirectory(t)
-    const { exit, stderr } = await sluice(t, [command, directory])
+    const { exit, stderr } = await program([command, directory])
     t.is(exit, 1)
     t.is(stderr, `sluice: SLUICE_INVALID_ARGUMENT: there is no log in ${directory}\n`)
-    const missing = await sluice(t, [command, join(directory, 'missing')])
+    const missing = await program([command, join(directory, 'missing')])
     t.is(missing.exit, 1)
     t.regex(missing.stderr, /^sluice: SLUICE_INVALID_ARGUMENT: \S+ is not a folder\n$/)
     t.deepEqual(readdirSync(directory), [])
@@ -162,7 +162,7 @@ for (const command of ['cat', 'follow']) {
 
 test.serial('follow writes what another process appends, across segments', async (t) => {
   const directory = temporaryDirectory(t)
-  await sluice(t, ['append', directory], { input: 'zero\n' })
+  await program(['append', directory], { input: 'zero\n' })
   const follow = new SluiceCommand(t, ['follow', directory])
   await follow.wrote('zero\n')
   const append = new SluiceCommand(t, ['append', '--segment-bytes', '16KiB', directory])

@@ -4,7 +4,7 @@ import test from 'ava'
 import { openLog } from '../../src/log/open-log.js'
 import { THREE_SEGMENTS } from '../support/log-plans.js'
 import { flip, frameOf, segmentOf } from '../support/memory-log.js'
-import { sluice } from '../support/sluice-command.js'
+import { program } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { writtenLog } from '../support/written-log.js'
 
@@ -13,7 +13,7 @@ test.serial('inspect lists segments, mark, and what was kept aside, in columns',
   mkdirSync(join(directory, 'quarantine'))
   writeFileSync(join(directory, 'quarantine', '0000000000000007.seg.4096'), 'kept')
   writeFileSync(join(directory, 'mark.tmp'), '')
-  const { exit, stdout, stderr } = await sluice(t, ['inspect', directory])
+  const { exit, stdout, stderr } = await program(['inspect', directory])
   t.is(exit, 0)
   t.is(stderr, '')
   const [id, , heading, ...rest] = stdout.toString().split('\n')
@@ -41,7 +41,7 @@ test.serial('inspect lists segments, mark, and what was kept aside, in columns',
 
 test.serial('inspect --json tells the same to programs', async (t) => {
   const { directory, built } = writtenLog(t, THREE_SEGMENTS)
-  const { exit, stdout } = await sluice(t, ['inspect', '--json', directory])
+  const { exit, stdout } = await program(['inspect', '--json', directory])
   t.is(exit, 0)
   const { logId, segments, mark, markSlots, quarantined, temporaries } = JSON.parse(stdout.toString())
   t.is(logId, built.logId.toString('hex'))
@@ -65,7 +65,7 @@ test.serial('inspect names a segment that it can’t read to its end, and goes o
     const last = segmentOf(log, -1)
     flip(last.bytes, frameOf(last, 1).offset + 60)
   })
-  const { exit, stdout } = await sluice(t, ['inspect', directory])
+  const { exit, stdout } = await program(['inspect', directory])
   t.is(exit, 0)
   const text = stdout.toString()
   t.regex(text, /^0000000000000001.seg {2}problem +1 +- +0 /m)
@@ -76,13 +76,13 @@ test.serial('inspect names a segment that it can’t read to its end, and goes o
 test.serial('inspect and stats of a log without records', async (t) => {
   const directory = temporaryDirectory(t)
   await (await openLog(directory)).close()
-  const inspected = await sluice(t, ['inspect', directory])
+  const inspected = await program(['inspect', directory])
   t.is(inspected.exit, 0)
   t.regex(
     inspected.stdout.toString(),
     /^no segment: .*\n\nmark {8}nothing is durable, the log begins at LSN 1; closed\n$/m,
   )
-  const { exit, stdout } = await sluice(t, ['stats', directory])
+  const { exit, stdout } = await program(['stats', directory])
   t.is(exit, 0)
   t.regex(stdout.toString(), /^records {6}no records\nsegments {5}0, 0 of them sealed\n/)
 })
@@ -92,7 +92,7 @@ test.serial('stats sums up what the files tell', async (t) => {
     ...THREE_SEGMENTS,
     segments: THREE_SEGMENTS.segments.map((segment, index) => (index === 2 ? { ...segment, zeros: 1000 } : segment)),
   })
-  const { exit, stdout, stderr } = await sluice(t, ['stats', directory])
+  const { exit, stdout, stderr } = await program(['stats', directory])
   t.is(exit, 0)
   t.is(stderr, '')
   const last = segmentOf(built, -1)
@@ -111,7 +111,7 @@ test.serial('stats sums up what the files tell', async (t) => {
     'mark         LSN 1 to 10 are durable; not closed: in use, repaired, or cut off by a crash',
     '',
   ])
-  const json = JSON.parse((await sluice(t, ['stats', '--json', directory])).stdout.toString())
+  const json = JSON.parse((await program(['stats', '--json', directory])).stdout.toString())
   t.deepEqual(json, {
     firstLsn: 1,
     lastLsn: 10,
@@ -131,7 +131,7 @@ test.serial('stats sums up what the files tell', async (t) => {
 
 test.serial('stats says which segment can’t be read', async (t) => {
   const { directory } = writtenLog(t, THREE_SEGMENTS, (log) => flip(segmentOf(log, 1).bytes, 30))
-  const { exit, stdout } = await sluice(t, ['stats', directory])
+  const { exit, stdout } = await program(['stats', directory])
   t.is(exit, 0)
   t.regex(stdout.toString(), /^problem {6}0000000000000004.seg: .*header/m)
 })
@@ -139,11 +139,11 @@ test.serial('stats says which segment can’t be read', async (t) => {
 for (const command of ['inspect', 'stats', 'verify', 'repair']) {
   test.serial(`${command} says that there is no log, and makes none`, async (t) => {
     const directory = temporaryDirectory(t)
-    const { exit, stdout, stderr } = await sluice(t, [command, directory])
+    const { exit, stdout, stderr } = await program([command, directory])
     t.is(exit, 1)
     t.is(stdout.length, 0)
     t.is(stderr, `sluice: SLUICE_INVALID_ARGUMENT: there is no log in ${directory}\n`)
-    const missing = await sluice(t, [command, join(directory, 'missing')])
+    const missing = await program([command, join(directory, 'missing')])
     t.is(missing.exit, 1)
     t.regex(missing.stderr, /^sluice: SLUICE_INVALID_ARGUMENT: \S+ is not a folder\n$/)
     t.deepEqual(readdirSync(directory), [])

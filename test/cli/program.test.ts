@@ -18,8 +18,8 @@ test.serial('sluice alone prints the help, as an error', async (t) => {
 })
 
 test.serial('--help, -h and help print the help', async (t) => {
-  for (const args of [['--help'], ['-h'], ['help']]) {
-    const { exit, stdout, stderr } = await sluice(t, args)
+  for (const end of [() => sluice(t, ['--help']), () => program(['-h']), () => program(['help'])]) {
+    const { exit, stdout, stderr } = await end()
     t.is(exit, 0)
     t.is(stdout.toString(), HELP)
     t.is(stderr, '')
@@ -63,7 +63,7 @@ test.serial('the help and its page name every exit code, and each one is to be h
 
 for (const command of COMMANDS) {
   test.serial(`${command} --help says how, with examples`, async (t) => {
-    const { exit, stdout, stderr } = await sluice(t, [command, '--help'])
+    const { exit, stdout, stderr } = await program([command, '--help'])
     t.is(exit, 0)
     t.is(stderr, '')
     const help = stdout.toString()
@@ -83,8 +83,8 @@ for (const command of COMMANDS) {
 
 test.serial('--version prints the version of the package', async (t) => {
   const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
-  for (const option of ['--version', '-V']) {
-    const { exit, stdout } = await sluice(t, [option])
+  for (const end of [() => sluice(t, ['--version']), () => program(['-V'])]) {
+    const { exit, stdout } = await end()
     t.is(exit, 0)
     t.is(stdout.toString(), `${manifest.version}\n`)
   }
@@ -99,7 +99,7 @@ const refuses = test.macro({
   title: (_, args) => `sluice ${shown(args)} is refused`,
 })
 
-/** The same, as a process: for some, and wherever standard input would be read if it weren't refused. */
+/** The same, as a process. */
 const processRefuses = test.macro({
   async exec(t: ExecutionContext, args: readonly string[], message: RegExp) {
     isRefusal(t, await sluice(t, args, { input: 'one\n' }), message)
@@ -118,9 +118,9 @@ test.serial(processRefuses, ['apend', 'D'], /^sluice: USAGE: there is no command
 test.serial(refuses, ['help', 'apend'], /there is no command "apend"/)
 test.serial(refuses, ['--json'], /there is no option "--json"/)
 test.serial(processRefuses, ['append'], /^sluice: USAGE: DIR is missing/)
-test.serial(processRefuses, ['append', ''], /DIR is missing/)
+test.serial(refuses, ['append', ''], /DIR is missing/)
 test.serial(refuses, ['cat', 'D', 'E'], /one DIR is enough: "E" is too much/)
-test.serial(processRefuses, ['cat', '--form', '3', 'D'], /^sluice: USAGE: Unknown option '--form'/)
+test.serial(refuses, ['cat', '--form', '3', 'D'], /^sluice: USAGE: Unknown option '--form'/)
 test.serial(refuses, ['cat', '--from'], /^sluice: USAGE: .*--from/)
 test.serial(refuses, ['cat', '--from', '-3', 'D'], /^sluice: USAGE: .*--from/)
 test.serial(refuses, ['cat', '--from', '0', 'D'], /--from must be an LSN, from 1 to 2\^53-1, not "0"/)
@@ -131,8 +131,8 @@ test.serial(refuses, ['cat', '--last', '5', '--from', '4', 'D'], /--last .* neit
 test.serial(refuses, ['cat', '--last', 'x', 'D'], /--last must be a whole number, not "x"/)
 test.serial(refuses, ['cat', '--json=yes', 'D'], /^sluice: USAGE: .*--json/)
 test.serial(refuses, ['follow', '--to', '5', 'D'], /Unknown option '--to'/)
-test.serial(processRefuses, ['append', '--flush', 'sometimes', 'D'], /--flush must be batch, never, .*"sometimes"/)
-test.serial(processRefuses, ['append', '--segment-bytes', '5MB', 'D'], /--segment-bytes must be .*"5MB"/)
+test.serial(refuses, ['append', '--flush', 'sometimes', 'D'], /--flush must be batch, never, .*"sometimes"/)
+test.serial(refuses, ['append', '--segment-bytes', '5MB', 'D'], /--segment-bytes must be .*"5MB"/)
 test.serial(processRefuses, ['append', '--segment-bytes', '5', 'D'], /^sluice: SLUICE_INVALID_OPTION: segmentBytes/)
 
 test.serial('the built file can be executed by itself', async (t) => {
@@ -143,7 +143,7 @@ test.serial('the built file can be executed by itself', async (t) => {
 
 test.serial('errors are one line, whatever a path holds', async (t) => {
   const directory = join(temporaryDirectory(t), 'a\n\u001b[31mb')
-  const { exit, stderr } = await sluice(t, ['cat', directory])
+  const { exit, stderr } = await program(['cat', directory])
   t.is(exit, 1)
   t.regex(stderr, /^sluice: SLUICE_INVALID_ARGUMENT: [^\n]*a\\n\\u001b\[31mb is not a folder\n$/)
 })

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { openLog } from '../../src/log/open-log.js'
 import { LAST_SEGMENT_UNMARKED, THREE_SEGMENTS } from '../support/log-plans.js'
 import { flip, frameOf, segmentOf } from '../support/memory-log.js'
-import { SluiceCommand, shell, sluice } from '../support/sluice-command.js'
+import { program, SluiceCommand, shell, sluice } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { writtenLog } from '../support/written-log.js'
 
@@ -39,7 +39,7 @@ function contentsOf(directory: string): Map<string, string> {
 
 test.serial('verify says that a sound log is sound', async (t) => {
   const { directory } = writtenLog(t, THREE_SEGMENTS)
-  const { exit, stdout, stderr } = await sluice(t, ['verify', directory])
+  const { exit, stdout, stderr } = await program(['verify', directory])
   t.is(exit, 0)
   t.is(stderr, '')
   t.regex(stdout.toString(), /^sound: 10 records, LSN 1 to 10; 3 segments, 1\d.\d kB\n$/)
@@ -48,7 +48,7 @@ test.serial('verify says that a sound log is sound', async (t) => {
 test.serial('verify names damage by segment, offset and LSNs, exits with 1, and changes nothing', async (t) => {
   const { directory, offset } = damagedLog(t)
   const before = contentsOf(directory)
-  const { exit, stdout, stderr } = await sluice(t, ['verify', directory])
+  const { exit, stdout, stderr } = await program(['verify', directory])
   t.is(exit, 1)
   t.is(stderr, '')
   const [finding, verdict] = stdout.toString().split('\n')
@@ -57,7 +57,7 @@ test.serial('verify names damage by segment, offset and LSNs, exits with 1, and 
     verdict ?? '',
     /^damaged: whole from the beginning on are 5 records, LSN 1 to 5; durable was all up to LSN 10; /,
   )
-  const json = await sluice(t, ['verify', '--json', directory])
+  const json = await program(['verify', '--json', directory])
   t.is(json.exit, 1)
   const report = JSON.parse(json.stdout.toString())
   t.like(report, { ok: false, firstLsn: 1, lastLsn: 5, durableLsn: 10, segments: 3 })
@@ -74,7 +74,7 @@ test.serial('verify exits with 1 for a damaged log also when nobody reads what i
 test.serial('a torn tail is said, but is no damage', async (t) => {
   const { directory, offset } = tornLog(t)
   const before = contentsOf(directory)
-  const { exit, stdout } = await sluice(t, ['verify', directory])
+  const { exit, stdout } = await program(['verify', directory])
   t.is(exit, 0)
   const [finding, verdict] = stdout.toString().split('\n')
   t.regex(
@@ -82,7 +82,7 @@ test.serial('a torn tail is said, but is no damage', async (t) => {
     new RegExp(`^torn tail: segment 0000000000000007.seg, offset ${offset}, \\d+ bytes: .*never acknowledged`),
   )
   t.regex(verdict ?? '', /^sound: 9 records, LSN 1 to 9; /)
-  const repair = await sluice(t, ['repair', '--yes', directory])
+  const repair = await program(['repair', '--yes', directory])
   t.is(repair.exit, 0)
   t.regex(
     repair.stdout.toString(),
@@ -96,7 +96,7 @@ test.serial('a torn tail is said, but is no damage', async (t) => {
 
 test.serial('verify reads beside a writer', async (t) => {
   const directory = temporaryDirectory(t)
-  await sluice(t, ['append', directory], { input: 'zero\n' })
+  await program(['append', directory], { input: 'zero\n' })
   const append = new SluiceCommand(t, ['append', '--segment-bytes', '16KiB', directory])
   const line = `${'x'.repeat(1000)}\n`
   let writing = true
@@ -105,7 +105,7 @@ test.serial('verify reads beside a writer', async (t) => {
   })
   append.child.stdin.write(line.repeat(100))
   for (let count = 0; count < 3; count++) {
-    const { exit, stdout } = await sluice(t, ['verify', directory])
+    const { exit, stdout } = await program(['verify', directory])
     t.is(exit, 0, stdout.toString())
   }
   writing = false
@@ -117,7 +117,7 @@ test.serial('repair without --yes says what it would do, exits with 2, and chang
   const { directory, offset } = damagedLog(t)
   const before = contentsOf(directory)
   for (const option of ['--json', '--']) {
-    const { exit, stdout, stderr } = await sluice(t, ['repair', option, directory], { input: 'y\n' })
+    const { exit, stdout, stderr } = await program(['repair', option, directory], { input: 'y\n' })
     t.is(exit, 2)
     t.regex(stderr, /^sluice: USAGE: .*--yes[^\n]*\n$/)
     const text = stdout.toString()
@@ -141,7 +141,7 @@ test.serial('repair without --yes says what it would do, exits with 2, and chang
 
 test.serial('repair --yes repairs, says what is lost and where it is kept; then verify is content', async (t) => {
   const { directory } = damagedLog(t)
-  const { exit, stdout, stderr } = await sluice(t, ['repair', '--yes', directory])
+  const { exit, stdout, stderr } = await program(['repair', '--yes', directory])
   t.is(exit, 0)
   t.is(stderr, '')
   const text = stdout.toString()
@@ -149,10 +149,10 @@ test.serial('repair --yes repairs, says what is lost and where it is kept; then 
   const kept = [...text.matchAll(/(?:kept in|, to) (\S+)/g)].map(([, path]) => path ?? '')
   t.is(kept.length, 2)
   for (const path of kept) t.true(readFileSync(path).length > 0, path)
-  t.is((await sluice(t, ['verify', directory])).exit, 0)
-  t.is((await sluice(t, ['cat', directory])).stdout.toString(), 'one\ntwo\nthree\nfour\nfive\n')
-  t.regex((await sluice(t, ['append', directory], { input: 'new\n' })).stderr, /^1 record durable, LSN 6 to 6 /)
-  const again = await sluice(t, ['repair', directory])
+  t.is((await program(['verify', directory])).exit, 0)
+  t.is((await program(['cat', directory])).stdout.toString(), 'one\ntwo\nthree\nfour\nfive\n')
+  t.regex((await program(['append', directory], { input: 'new\n' })).stderr, /^1 record durable, LSN 6 to 6 /)
+  const again = await program(['repair', directory])
   t.is(again.exit, 0)
   t.regex(again.stdout.toString(), /^there is no damage, and nothing to repair: 6 records, LSN 1 to 6\n$/)
 })

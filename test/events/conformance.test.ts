@@ -3,7 +3,7 @@ import { openEventStore } from '../../src/events/open-event-store.js'
 import { type ConformanceCase, eventStoreConformance } from '../../src/testing/index.js'
 import { random } from '../support/random.js'
 import { ReopenedEventStore } from '../support/reopened-event-store.js'
-import { openSimulatedEvents } from '../support/simulated-event-store.js'
+import { openSimulatedEvents, ROOM_FOR_MEGABYTES } from '../support/simulated-event-store.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 /**
@@ -22,7 +22,7 @@ function someOf(t: ExecutionContext, cases: readonly ConformanceCase[]): Conform
   return taken
 }
 
-for (const { name, run } of eventStoreConformance(async () => (await openSimulatedEvents()).store)) {
+for (const { name, run } of eventStoreConformance(async () => (await openSimulatedEvents(ROOM_FOR_MEGABYTES)).store)) {
   test(`over a simulated disk: ${name}`, async (t) => {
     await t.notThrowsAsync(run)
   })

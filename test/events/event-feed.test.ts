@@ -17,10 +17,16 @@ import { temporaryDirectory } from '../support/temporary-directory.js'
 /** A log of records that are as long as `bytesOf` says, which notes what is read of it. */
 function measuredLog(bytesOf: (lsn: number) => number, missing = 0) {
   const read: number[] = []
+  // One for each length will do: nobody changes them.
+  const datas = new Map<number, Buffer>()
+  const dataOf = (bytes: number): Buffer => {
+    const data = datas.get(bytes) ?? Buffer.from(JSON.stringify({ type: 'A' }).padEnd(bytes))
+    datas.set(bytes, data)
+    return data
+  }
   const record = (lsn: number): LogRecord => {
     read.push(lsn)
-    const text = JSON.stringify({ type: 'A' })
-    return { lsn, data: Buffer.from(text.padEnd(bytesOf(lsn))), timestamp: 1 }
+    return { lsn, data: dataOf(bytesOf(lsn)), timestamp: 1 }
   }
   const log: RecordSource = {
     get: async (lsn) => (lsn === missing ? undefined : record(lsn)),
@@ -90,7 +96,7 @@ async function batchesOf(feed: EventFeed): Promise<number[][]> {
 const MIB = 1024 * 1024
 
 test('a batch has so many events, or so many bytes', async (t) => {
-  const all = Array.from({ length: 3000 }, (_, index) => index + 1)
+  const all = Array.from({ length: 1000 }, (_, index) => index + 1)
   for (const backwards of [false, true]) {
     const range = backwards ? { start: 3000, end: 1, backwards } : {}
     const small = await batchesOf(feedOf(3000, () => 100, range).feed)
@@ -99,8 +105,8 @@ test('a batch has so many events, or so many bytes', async (t) => {
       [16, 32, 64, 128, 256, 512, 512, 512, 512, 456],
     )
     // Ten of them, then ones of which each is more than a batch may have, then small ones again.
-    const bytesOf = (lsn: number) => (lsn < 2500 ? 100 * 1024 : lsn < 2600 ? 2 * MIB : 100)
-    const { feed, read } = feedOf(3000, bytesOf, range)
+    const bytesOf = (lsn: number) => (lsn < 300 ? 100 * 1024 : lsn < 320 ? 2 * MIB : 100)
+    const { feed, read } = feedOf(1000, bytesOf, backwards ? { ...range, start: 1000 } : range)
     const batches = await batchesOf(feed)
     t.deepEqual(batches.flat(), backwards ? all.toReversed() : all)
     for (const batch of batches) {
@@ -108,7 +114,7 @@ test('a batch has so many events, or so many bytes', async (t) => {
       t.true(batch.length === 1 || bytes <= MIB, `${batch.length} events with ${bytes} bytes`)
       t.true(batch.length <= 512)
     }
-    t.true(read.length < 2 * 3000, `${read.length} records were read for 3000`)
+    t.true(read.length < 2 * 1000, `${read.length} records were read for 1000`)
   }
 })
 

@@ -27,7 +27,7 @@ interface Setting {
 
 const settings: fc.Arbitrary<Setting> = fc.record({
   flush: fc.constantFrom('batch' as const, 'immediate' as const, { everyMs: 1 }),
-  maxPendingBytes: fc.constantFrom(16 * 1024, 64 * 1024 * 1024),
+  maxPendingBytes: fc.constantFrom(16 * 1024, 4 * 1024 * 1024),
   segmentBytes: fc.constantFrom(16 * 1024, 64 * 1024 * 1024),
 })
 

@@ -9,13 +9,13 @@ import { openSnapshot, writeDerivedSnapshot } from '../../src/snapshot/snapshot-
 import { type Fault, type FileSystemCallName, SimulatedFileSystem } from '../../src/testing/index.js'
 import { EVENTS, positionsOf } from '../support/simulated-event-store.js'
 import { bytesOf } from '../support/simulated-files.js'
-import { putFiles, quiet, rejection, SEGMENT } from '../support/simulated-log.js'
+import { FRUGAL, putFiles, quiet, rejection, SEGMENT } from '../support/simulated-log.js'
 
 const INDEX = `${EVENTS}/index`
 const RULE = { events: 10, tags: 1000 }
 
 function open(fileSystem: SimulatedFileSystem, options: EventStoreOptions = {}): Promise<DirectoryEventStore> {
-  return openEventStoreSealing(EVENTS, { ...options, fileSystem }, RULE)
+  return openEventStoreSealing(EVENTS, { ...FRUGAL, ...options, fileSystem }, RULE)
 }
 
 /** Appends events `from` to `to`, each with a tag and an id of its own, and one tag of three. */
@@ -379,10 +379,11 @@ const FAULTS: readonly (Omit<Fault, 'error'> & { readonly call: FileSystemCallNa
 ]
 
 test('whatever is wrong with the index’s folder, the store opens without it, and says so', async (t) => {
+  const untouched = await stored(37)
   for (const fault of FAULTS) {
     for (const error of ['EIO', 'EACCES', 'ENOSPC']) {
       for (const removable of [true, false]) {
-        const fileSystem = await stored(37)
+        const fileSystem = untouched.stateAfterCrash({ keep: 'all' })
         const mend = [fileSystem.inject({ ...fault, error, once: false })]
         if (!removable) mend.push(fileSystem.inject({ call: 'remove', path: /\.index$/, error, once: false }))
         const store = await open(fileSystem)

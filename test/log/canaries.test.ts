@@ -3,12 +3,14 @@ import { hatch } from '../support/crash/canary.js'
 import { CANARIES } from '../support/crash/canary-list.js'
 import { explore } from '../support/crash/explorer.js'
 import { freezeTime } from '../support/crash/frozen-clock.js'
+import { PROFILES } from '../support/crash/profiles.js'
 import { loadSubject } from '../support/crash/subject.js'
 import { random } from '../support/random.js'
 
 /*
  * What shows that the crash explorer can fail: each canary is the log with one fault in its durability path, and each has
- * to be caught within a bounded number of crash states. The log itself passes the same workloads.
+ * to be caught within a bounded number of crash states. The log itself passes the same workloads: here those that the
+ * crash explorer doesn't draw for it.
  */
 
 const STATES_MAX = 15_000
@@ -33,9 +35,10 @@ for (const canary of CANARIES) {
 test.serial('the log without a fault survives the workloads that catch the canaries', async (t) => {
   const clock = freezeTime(t)
   const subject = await loadSubject()
-  for (const profile of new Set(CANARIES.map((canary) => canary.profile))) {
+  const own = new Set(CANARIES.map((canary) => canary.profile).filter((profile) => !PROFILES.includes(profile)))
+  t.true(own.size > 0)
+  for (const profile of own) {
     const { failure } = await explore({ subject, clock, seed, states: STATES_WITHOUT_FAULT, profile })
     if (failure !== undefined) t.fail(`${profile.name}, SLUICE_SEED=${seed}: ${failure.violation.message}`)
   }
-  t.pass()
 })

@@ -11,13 +11,15 @@ import { random } from '../support/random.js'
  * has one of the codes that the docstrings name, nothing acknowledged is lost, nothing is found that was said not to be
  * written, every promise settles, and neither descriptor nor lock is left.
  *
- * There are more than ten thousand of these runs. By default each call fails in one way, which the seed decides; with
- * SLUICE_FAULTS=all in every way.
+ * There are more than ten thousand of these runs. By default each call fails in one way, which the seed decides, and of the
+ * whole lives every other call; with SLUICE_FAULTS=all each call in every way.
  */
 
 const ALL = process.env['SLUICE_FAULTS'] === 'all'
+/** Most of their calls are the same: where one of them passes over a call, the next one doesn't. */
+const WHOLE_LIVES: readonly Script[] = POLICIES.map(wholeLife)
 const SCRIPTS: readonly Script[] = [
-  ...POLICIES.map(wholeLife),
+  ...WHOLE_LIVES,
   prepared({ flush: 'batch' }),
   prepared({ preparedSegments: 2 }),
   ...LEFTOVERS,
@@ -31,15 +33,21 @@ process.on('unhandledRejection', (error) => rejections.push(error))
 
 const { seed } = random()
 
+/** What is tried by default of the script that has this place among all. */
+function someOf(trials: readonly Trial[], place: number): Trial[] {
+  const sample = sampleOf(trials, seed)
+  return place < WHOLE_LIVES.length ? sample.filter(({ index }) => (index + place + seed) % 2 === 0) : sample
+}
+
 function described({ index, call, fault }: Trial): string {
   return `call ${index}, ${call.call} of ${call.path}, with ${JSON.stringify(fault)}`
 }
 
-for (const script of SCRIPTS) {
+for (const [place, script] of SCRIPTS.entries()) {
   test.serial(`whatever fails, wherever: ${script.name}`, async (t) => {
     const beginning = await script.begin()
     const trials = trialsOf(await callsOfScript(script, beginning))
-    const chosen = ALL ? trials : sampleOf(trials, seed)
+    const chosen = ALL ? trials : someOf(trials, place)
     const wrong: string[] = []
     let told = 0
     for (const trial of chosen) {

@@ -22,7 +22,8 @@ import {
 
 const KIB = 1024
 const MIB = 1024 * KIB
-const OPTIONS = { segmentBytes: MIB, preparedSegments: 3 } as const
+/** Appends may be larger than a segment. */
+const OPTIONS = { segmentBytes: MIB, preparedSegments: 3, maxPendingBytes: 16 * MIB } as const
 const PIECE = 'p'.repeat(60 * KIB)
 
 function preparedFiles(fileSystem: SimulatedFileSystem): readonly string[] {

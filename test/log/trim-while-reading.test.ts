@@ -6,16 +6,16 @@ import { random } from '../support/random.js'
 import { Gate } from '../support/reading-file-system.js'
 import { collect, isSluiceError, sameRecords } from '../support/records.js'
 
-function someLog() {
-  return composeLog([0, 1, 2, 3].map((index) => framesOfOne(index * 1000 + 1, 1000, 500)))
-}
+const someLog = () => composeLog([0, 1, 2, 3].map((index) => framesOfOne(index * 1000 + 1, 1000, 500)))
+
+/** The one of whoever doesn't change its bytes. */
+const segments = someLog()
 
 for (const method of ['read', 'follow'] as const) {
   for (const keepFiles of [true, false]) {
     const how = keepFiles ? 'the file still there' : 'the file gone'
 
     test(`${method}: trimmed between records, ${how}: refused at the next record`, async (t) => {
-      const segments = someLog()
       const view = new ControlledView(segments)
       const iterator = new RecordReader(view)[method]()
       t.is((await iterator.next()).value?.lsn, 1)
@@ -29,7 +29,6 @@ for (const method of ['read', 'follow'] as const) {
     test(`${method}: trimmed while a file is opened or read, ${how}: refused`, async (t) => {
       for (const stage of ['beforeOpen', 'beforeRead', 'afterRead'] as const) {
         for (const call of [1, 2, 3]) {
-          const segments = someLog()
           const view = new ControlledView(segments)
           const reader = new RecordReader(view)
           const gate = new Gate()
@@ -72,7 +71,6 @@ test('damage in what was trimmed since it was read is no damage', async (t) => {
 })
 
 test('a trim below what is read disturbs nobody', async (t) => {
-  const segments = someLog()
   const view = new ControlledView(segments)
   const reader = new RecordReader(view)
   const iterator = reader.read({ from: 1500 })
@@ -84,7 +82,7 @@ test('a trim below what is read disturbs nobody', async (t) => {
 })
 
 test('a trim after the last record does not take back the end', async (t) => {
-  const view = new ControlledView(someLog())
+  const view = new ControlledView(segments)
   const iterator = new RecordReader(view).read({ to: 3 })
   for (const lsn of [1, 2, 3]) t.is((await iterator.next()).value?.lsn, lsn)
   view.trim(1001)
@@ -92,7 +90,7 @@ test('a trim after the last record does not take back the end', async (t) => {
 })
 
 test('files of trimmed segments are closed', async (t) => {
-  const view = new ControlledView(someLog())
+  const view = new ControlledView(segments)
   const reader = new RecordReader(view)
   for (const lsn of [500, 1500, 2500]) await reader.get(lsn)
   t.is(view.fileSystem.openPaths.length, 3)
@@ -112,7 +110,6 @@ test('at random moments: a dense run of good records, then the end or a refusal'
   t.log(`SLUICE_SEED=${seed}`)
   let refused = 0
   for (let round = 0; round < 100; round++) {
-    const segments = someLog()
     const view = new ControlledView(segments)
     const reader = new RecordReader(view)
     let calls = 0

@@ -3,7 +3,7 @@ import type { CheckpointReport, StateOptions } from '../../src/state/contract.js
 import { openStateStore, restoreState, tryMigrations } from '../../src/state/open-state-store.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 import { bytesOf } from '../support/simulated-files.js'
-import { putFiles, quiet, rejection, rejects, SEGMENT, turn } from '../support/simulated-log.js'
+import { putFiles, quiet, rejection, rejects, SEGMENT, turn, until } from '../support/simulated-log.js'
 import {
   contentOf,
   openBegunState,
@@ -13,6 +13,10 @@ import {
   snapshotsOf,
   textOf,
 } from '../support/simulated-state.js'
+
+// The timers of a store keep no process alive, and some of these tests wait for nothing else.
+const alive = setInterval(() => {}, 60_000)
+test.after.always(() => clearInterval(alive))
 
 const DAY_MS = 86_400_000
 const SMALL: StateOptions = { compaction: false, log: { segmentBytes: 16 * 1024 } }
@@ -123,7 +127,7 @@ test('checkpoints are made by themselves: by bytes, by ratio, and by time', asyn
   await quiet()
   t.deepEqual(made, [])
   await bytes.store.set('a', PADDING)
-  await quiet()
+  await until(() => made.length > 0)
   t.deepEqual(made, [4])
   await bytes.store.close()
 
@@ -131,13 +135,13 @@ test('checkpoints are made by themselves: by bytes, by ratio, and by time', asyn
   made.length = 0
   ratio.store.on('checkpoint', ({ lsn }) => made.push(lsn))
   await ratio.store.set('a', PADDING)
-  await quiet()
+  await until(() => made.length > 0)
   t.deepEqual(made, [1])
   for (let at = 0; at < 3; at++) await ratio.store.set('a', PADDING)
   await quiet()
   t.deepEqual(made, [1], 'not before the log has three times what the snapshot has')
   await ratio.store.set('a', PADDING)
-  await quiet()
+  await until(() => made.length > 1)
   t.is(made.length, 2)
   await ratio.store.close()
 
@@ -153,7 +157,7 @@ test('checkpoints are made by themselves: by bytes, by ratio, and by time', asyn
   for (let at = 0; at < 4; at++) await opened.store.set('a', PADDING)
   await opened.store.close()
   const late = await openSimulatedState<string>({ compaction: { logBytes: 10_000 } }, opened.fileSystem)
-  await quiet()
+  await until(() => snapshotsOf(opened.fileSystem).length > 0)
   t.is(snapshotsOf(opened.fileSystem).length, 1, 'what is due at opening is made then')
   await late.store.close()
 })
@@ -168,14 +172,14 @@ test('a checkpoint that fails costs nothing but itself', async (t) => {
   fileSystem.inject({ call: 'write', path: SNAPSHOT, error: 'ENOSPC' })
   await store.set('a', PADDING)
   await store.set('b', PADDING)
-  await quiet()
+  await until(() => failures.length > 0)
   t.deepEqual(failures, ['SLUICE_DISK_FULL'])
   t.deepEqual(snapshotsOf(fileSystem), [])
   await store.set('c', PADDING)
   await quiet()
   t.deepEqual(made, [], 'it is not tried again at once')
   await store.set('d', PADDING)
-  await quiet()
+  await until(() => made.length > 0)
   t.deepEqual(made, [4])
   await store.set('e', PADDING)
   fileSystem.inject({ call: 'rename', path: SNAPSHOT, error: 'EIO' })
@@ -240,7 +244,7 @@ test('closing that cuts short the tidying behind a checkpoint takes nothing from
   const release = fileSystem.inject({ call: 'write', path: /gzip/, hold: true })
   await store.set('a', '')
   const asked = store.checkpoint()
-  await quiet()
+  await until(() => fileSystem.calls.some(({ call, path }) => call === 'write' && path.includes('gzip')))
   const closed = store.close()
   release()
   const second = (await asked)?.file ?? ''
@@ -493,13 +497,12 @@ const WITH_JSON: StateOptions = { ...SMALL, json: { name: 'players.json', deboun
 
 /** Resolves once the plain file is replaced the next time. */
 async function rewritten(fileSystem: SimulatedFileSystem): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const stop = fileSystem.onCall(({ call, to }) => {
-      if (call !== 'rename' || to !== JSON_FILE) return
-      stop()
-      resolve()
-    })
+  let isReplaced = false
+  const stop = fileSystem.onCall(({ call, to }) => {
+    if (call === 'rename' && to === JSON_FILE) isReplaced = true
   })
+  await until(() => isReplaced)
+  stop()
   await quiet()
 }
 

@@ -413,7 +413,7 @@ test('keys are scanned by prefix in order, as they come and go', async (t) => {
 })
 
 test('values are what JSON makes of them in the call, and nobody can change them', async (t) => {
-  const { store, fileSystem } = await openSimulatedState<Anything>()
+  const { store, fileSystem } = await openSimulatedState<Anything>({ log: { maxPendingBytes: 64 * 2 ** 20 } })
   const given = { list: [{ n: 1 }], at: new Date(0), gone: undefined, ['__proto__own']: 1 }
   const written = store.set('a', given)
   given.list.push({ n: 2 })
@@ -728,7 +728,8 @@ test('what reads beside a store refuses impossible options and keys by name, at 
 })
 
 test('segments that are prepared for a burst are used, survive a checkpoint, and are gone after a power cut', async (t) => {
-  const options: StateOptions = { compaction: false, log: { segmentBytes: 1024 * 1024, preparedSegments: 2 } }
+  const log = { segmentBytes: 1024 * 1024, preparedSegments: 2, maxPendingBytes: 8 * 1024 * 1024 }
+  const options: StateOptions = { compaction: false, log }
   const { store, fileSystem } = await openSimulatedState<string>(options)
   const prepared = (files: SimulatedFileSystem) =>
     files.listSync(`${STATE}/log`).filter((name) => PREPARED.test(`/${name}`))

@@ -10,9 +10,9 @@ import type { Random } from './random.js'
 import type { Teardown } from './teardown.js'
 
 /** Marks from the moment on at which a process is ready, until it is killed. */
-const MARKS_MAX = 2000
+const MARKS_MAX = 700
 /** In its first life it writes enough that segments are sealed, trimmed, and appended anew. */
-const MARKS_AT_FIRST = 1000
+const MARKS_AT_FIRST = 300
 
 export interface BehindKillFigures {
   kills: number

@@ -22,17 +22,20 @@ export function sameRecords(
   firstLsn: number,
   lastLsn: number,
 ): void {
-  t.deepEqual(
-    records.map((record) => record.lsn),
-    Array.from({ length: Math.max(0, lastLsn - firstLsn + 1) }, (_, index) => firstLsn + index),
-  )
-  for (const record of records) {
-    const segment = segments.findLast((candidate) => candidate.firstLsn <= record.lsn)
-    const frame = segment?.frames.findLast((candidate) => candidate.firstLsn <= record.lsn)
-    const data = segment?.records[record.lsn - segment.firstLsn]
-    if (data === undefined || !record.data.equals(data)) t.fail(`LSN ${record.lsn} has other data`)
-    if (record.timestamp !== timestampOf(frame?.firstLsn ?? 0)) t.fail(`LSN ${record.lsn} has another timestamp`)
+  t.is(records.length, Math.max(0, lastLsn - firstLsn + 1))
+  let lsn = firstLsn
+  for (const segment of segments) {
+    for (const frame of segment.frames) {
+      for (; lsn <= Math.min(frame.lastLsn, lastLsn); lsn++) {
+        const record = records[lsn - firstLsn]
+        if (record?.lsn !== lsn) t.fail(`LSN ${record?.lsn} where ${lsn} was expected`)
+        const data = segment.records[lsn - segment.firstLsn]
+        if (data === undefined || !record.data.equals(data)) t.fail(`LSN ${lsn} has other data`)
+        if (record.timestamp !== timestampOf(frame.firstLsn)) t.fail(`LSN ${lsn} has another timestamp`)
+      }
+    }
   }
+  if (records.length > 0) t.is(lsn, lastLsn + 1, 'the segments do not have them all')
 }
 
 /** Asserts that this is a `SluiceError` with this code, and returns it. */

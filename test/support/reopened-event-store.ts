@@ -10,7 +10,7 @@ import type {
 } from '../../src/events/contract.js'
 import type { DirectoryEventStore } from '../../src/events/store-contract.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
-import { openSimulatedEvents } from './simulated-event-store.js'
+import { openSimulatedEvents, ROOM_FOR_MEGABYTES } from './simulated-event-store.js'
 
 /**
  * An event store that loses its power whenever nothing is under way: the next append is made, and each reading answered, by
@@ -18,7 +18,9 @@ import { openSimulatedEvents } from './simulated-event-store.js'
  */
 export class ReopenedEventStore {
   #fileSystem = new SimulatedFileSystem()
-  #current: Promise<DirectoryEventStore> = openSimulatedEvents({}, this.#fileSystem).then(({ store }) => store)
+  #current: Promise<DirectoryEventStore> = openSimulatedEvents(ROOM_FOR_MEGABYTES, this.#fileSystem).then(
+    ({ store }) => store,
+  )
   #head = 0
   #underWay = 0
   #used = false
@@ -73,7 +75,7 @@ export class ReopenedEventStore {
   #cutPower(): void {
     // The process that was cut off has no say any more: its store is forgotten as it is.
     this.#fileSystem = this.#fileSystem.stateAfterCrash({ keep: 'none' })
-    this.#current = openSimulatedEvents({}, this.#fileSystem).then(({ store }) => store)
+    this.#current = openSimulatedEvents(ROOM_FOR_MEGABYTES, this.#fileSystem).then(({ store }) => store)
     this.cuts++
   }
 }
@@ -99,7 +101,7 @@ async function* readOnce(
   query: Query,
   options: EventReadOptions | undefined,
 ): AsyncGenerator<StoredEvent> {
-  const { store } = await openSimulatedEvents({}, fileSystem)
+  const { store } = await openSimulatedEvents(ROOM_FOR_MEGABYTES, fileSystem)
   try {
     yield* store.read(query, options)
   } finally {

@@ -25,6 +25,12 @@ export const LEAST_PENDING_BYTES = 16 * 1024
 export const HALF_BYTES = 4 * 1024 - 128
 export const SOME_BYTES = 200
 
+/**
+ * Room for what these tests append. The default is 64 MiB: where a test opens log after log, memory that nobody uses is most
+ * of what it costs, as each of them makes the garbage collector run.
+ */
+export const FRUGAL = { maxPendingBytes: 1024 * 1024 } as const satisfies LogOptions
+
 export interface SimulatedLog {
   readonly log: Log
   readonly fileSystem: SimulatedFileSystem
@@ -35,7 +41,7 @@ export async function openSimulated(
   options: LogOptions = {},
   fileSystem = new SimulatedFileSystem(),
 ): Promise<SimulatedLog> {
-  return { log: await openLog(DIRECTORY, { ...options, fileSystem }), fileSystem }
+  return { log: await openLog(DIRECTORY, { ...FRUGAL, ...options, fileSystem }), fileSystem }
 }
 
 /** As {@link openSimulated}, with one record in it: what comes next goes into a segment that is there. */
@@ -88,6 +94,11 @@ export function watch(promise: Promise<unknown>): Watched {
 export async function quiet(): Promise<void> {
   // The writer in this thread goes on from one turn to the next: it never has this many to do in these tests.
   for (let turns = 0; turns < 30; turns++) await turn()
+}
+
+/** Lets the event loop go round until something holds, and time pass: for what waits for that, too. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await turn()
 }
 
 /** One turn of the event loop. */

@@ -2,7 +2,7 @@ import type { StateOptions, StateStore } from '../../src/state/contract.js'
 import { openStateStore } from '../../src/state/open-state-store.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
 import { bytesOf } from './simulated-files.js'
-import { quiet } from './simulated-log.js'
+import { FRUGAL, quiet } from './simulated-log.js'
 
 /** Where simulated state stores lie. */
 export const STATE = '/data/state'
@@ -18,7 +18,8 @@ export async function openSimulatedState<V = number>(
   options: StateOptions = {},
   fileSystem = new SimulatedFileSystem(),
 ): Promise<SimulatedState<V>> {
-  return { store: await openStateStore<V>(STATE, { ...options, fileSystem }), fileSystem }
+  const log = { ...FRUGAL, ...options.log }
+  return { store: await openStateStore<V>(STATE, { ...options, log, fileSystem }), fileSystem }
 }
 
 /** As {@link openSimulatedState}, with one key in it, and all done that the writer does behind it. */

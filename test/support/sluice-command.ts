@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Readable, Writable } from 'node:stream'
+import { addAbortSignal, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
@@ -16,9 +16,11 @@ export interface CommandResult {
   readonly stderr: string
 }
 
+type Input = string | Uint8Array | Iterable<Uint8Array>
+
 export interface CommandSettings {
   /** What it reads. @default nothing */
-  readonly input?: string | Uint8Array | Iterable<Uint8Array>
+  readonly input?: Input
   /** Put between node and the script. */
   readonly nodeArguments?: readonly string[]
 }
@@ -76,21 +78,31 @@ export async function sluice(
   { input = '', nodeArguments = [] }: CommandSettings = {},
 ): Promise<CommandResult> {
   const command = new SluiceCommand(t, args, nodeArguments)
-  const whole = typeof input === 'string' || input instanceof Uint8Array
-  const pieces = whole ? [Buffer.from(input)] : input
   // A command that ends early leaves the rest unread.
-  await pipeline(Readable.from(pieces, { objectMode: false }), command.child.stdin).catch(() => {})
+  await pipeline(readableOf(input), command.child.stdin).catch(() => {})
   return command.result()
 }
 
 /**
- * Runs the command in this process, which costs a small part of what a process of its own does. For what neither reads
- * standard input nor opens a log.
+ * Runs the command in this process, which costs a small part of what a process of its own does: for what is not about a
+ * process, its signals and its pipes.
  */
-export async function program(args: readonly string[]): Promise<CommandResult> {
+export async function program(
+  args: readonly string[],
+  { input = '' }: Pick<CommandSettings, 'input'> = {},
+): Promise<CommandResult> {
   const [stdout, stderr] = [new Collector(), new Collector()]
-  const exit = await runProgram(args, { stdout, stderr })
+  const exit = await runProgram(args, {
+    input: (signal) => addAbortSignal(signal, readableOf(input)),
+    stdout,
+    stderr,
+  })
   return { exit, stdout: Buffer.concat(stdout.chunks), stderr: Buffer.concat(stderr.chunks).toString() }
+}
+
+function readableOf(input: Input): Readable {
+  const isWhole = typeof input === 'string' || input instanceof Uint8Array
+  return Readable.from(isWhole ? [Buffer.from(input)] : input, { objectMode: false })
 }
 
 /** Keeps what is written to it. */

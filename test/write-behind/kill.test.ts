@@ -4,7 +4,7 @@ import { random } from '../support/random.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 /** Rounds of one kill or more. `npm run test:behind` asks for more. */
-const ROUNDS = Number(process.env['SLUICE_BEHIND_KILLS'] ?? 5)
+const ROUNDS = Number(process.env['SLUICE_BEHIND_KILLS'] ?? 3)
 
 test('a process killed at any moment, again and again, loses no mark that it acknowledged', async (t) => {
   const numbers = random()

@@ -22,6 +22,14 @@ const FAILED_DIRECTORY_SYNCS: Profile = {
 
 const TAKEN_OVER: Profile = { ...MIXED, name: 'taken over', weights: { append: 20, many: 4, turns: 4, takeover: 4 } }
 
+/** Closed again and again over records that are only written. */
+const CLOSED: Profile = {
+  ...MIXED,
+  name: 'closed',
+  weights: { append: 12, many: 2, turns: 6, close: 8 },
+  options: [{ segmentBytes: 16 * 1024, maxPendingBytes: 128 * 1024, flush: 'never' }],
+}
+
 /** Records that are written, and not durable for a while, beside readers of every kind. */
 const DEFERRED_READS: Profile = {
   ...MIXED,
@@ -172,7 +180,7 @@ export const CANARIES: readonly Canary[] = [
     becomes:
       'let lsn = this.firstLsn + settlers.length - 1; for (const settle of [...settlers].reverse()) settle(lsn--);',
   }),
-  canary('close without making durable what was written', MIXED, {
+  canary('close without making durable what was written', CLOSED, {
     file: WRITER,
     text: 'this.#ring.closeRequested || this.#ring.flushTarget > this.#durableLsn',
     becomes: 'this.#ring.flushTarget > this.#durableLsn',

@@ -1,5 +1,4 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { systemCode } from '../../../src/errors.js'
 import type { Profile } from './operation.js'
 import { BUILT_SOURCE, loadSubject, type Subject } from './subject.js'
@@ -20,25 +19,23 @@ export interface Canary {
 }
 
 const CANARIES = new URL('../canaries/', BUILT_SOURCE)
-
-/** What no part of a subject imports: the stores that stand on a log, and the command. An import of it would fail. */
-const LEFT_OUT = new Set(['cli', 'events', 'snapshot', 'state', 'write-behind'])
+const IMPORTED = /(?<=^(?:import|export)[^']* from ')\.[^']+(?=')/gm
 
 /**
- * Makes a mutated build, and loads it. `remove` takes it away. The files that no mutation changes are links to those of the
- * build, under addresses of their own: they are modules of their own, and nothing is copied.
+ * Makes a mutated build, and loads it. `remove` takes it away. Only what is mutated, or imports what is, are modules of its
+ * own; all others are those of the build, which are loaded once for all canaries.
  */
 export async function hatch(canary: Canary): Promise<{ readonly subject: Subject; readonly remove: () => void }> {
-  const source = new URL(`${process.pid}-${canary.name.replaceAll(/[^a-z]+/g, '-')}/src/`, CANARIES)
-  const folder = fileURLToPath(new URL('../', source))
+  const folder = new URL(`${process.pid}-${canary.name.replaceAll(/[^a-z]+/g, '-')}/`, CANARIES)
   const remove = (): void => {
     rmSync(folder, { recursive: true, force: true })
     removeEmptyFolder(CANARIES)
   }
   try {
-    linkModules(BUILT_SOURCE, source)
-    for (const mutation of canary.mutations) mutate(new URL(mutation.file, source), mutation)
-    return { subject: await loadSubject(source), remove }
+    const build = new MutatedBuild(new URL('src/', folder), canary.mutations)
+    const subject = await loadSubject((file) => build.addressOf(new URL(file, BUILT_SOURCE)))
+    build.mustBeComplete()
+    return { subject, remove }
   } catch (error) {
     remove()
     throw error
@@ -57,26 +54,61 @@ function removeEmptyFolder(folder: URL): void {
   }
 }
 
-function linkModules(from: URL, to: URL): void {
-  mkdirSync(to, { recursive: true })
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    if (entry.isDirectory()) {
-      if (!LEFT_OUT.has(entry.name)) linkModules(new URL(`${entry.name}/`, from), new URL(`${entry.name}/`, to))
-    } else if (entry.name.endsWith('.js')) {
-      linkSync(new URL(entry.name, from), new URL(entry.name, to))
+/** Writes the modules of a build that are not as they were. */
+class MutatedBuild {
+  readonly #source: URL
+  readonly #mutations: readonly Mutation[]
+  readonly #addresses = new Map<string, URL>()
+  readonly #mutated = new Set<Mutation>()
+
+  constructor(source: URL, mutations: readonly Mutation[]) {
+    this.#source = source
+    this.#mutations = mutations
+  }
+
+  /** The address of a module of the build, or of what takes its place, which is written with all that it needs. */
+  addressOf(module: URL): URL {
+    const known = this.#addresses.get(module.href)
+    if (known !== undefined) return known
+    const file = module.href.slice(BUILT_SOURCE.href.length)
+    const before = readFileSync(module, 'utf8')
+    const after = this.#mutate(file, before).replaceAll(IMPORTED, (path) => {
+      const imported = new URL(path, module)
+      const address = this.addressOf(imported)
+      return address.href === imported.href ? path : address.href
+    })
+    const isSame = after === before
+    const address = isSame ? module : new URL(file, this.#source)
+    if (!isSame) this.#write(address, module, after)
+    this.#addresses.set(module.href, address)
+    return address
+  }
+
+  /** A canary that changes nothing would be thought to be caught, or not, for no reason. */
+  mustBeComplete(): void {
+    for (const mutation of this.#mutations) {
+      if (!this.#mutated.has(mutation)) throw new Error(`nothing that is tested imports ${mutation.file}`)
     }
   }
-}
 
-function mutate(file: URL, { file: name, text, becomes }: Mutation): void {
-  const before = readFileSync(file, 'utf8')
-  const found = before.split(text).length - 1
-  // A canary that changes nothing would be thought to be caught, or not, for no reason.
-  if (found !== 1) throw new Error(`${name} has this ${found} times, not once: ${text}`)
-  // The file is the build's own, by another name: what is written must be a new one.
-  rmSync(file)
-  writeFileSync(
-    file,
-    before.replace(text, () => becomes),
-  )
+  #mutate(file: string, source: string): string {
+    let text = source
+    for (const mutation of this.#mutations) {
+      if (mutation.file !== file) continue
+      const found = text.split(mutation.text).length - 1
+      if (found !== 1) throw new Error(`${file} has this ${found} times, not once: ${mutation.text}`)
+      text = text.replace(mutation.text, () => mutation.becomes)
+      this.#mutated.add(mutation)
+    }
+    return text
+  }
+
+  /** What it imports of the build is named by its whole address: it lies elsewhere. */
+  #write(address: URL, module: URL, text: string): void {
+    mkdirSync(new URL('./', address), { recursive: true })
+    writeFileSync(
+      address,
+      text.replaceAll(IMPORTED, (path) => new URL(path, module).href),
+    )
+  }
 }

@@ -28,9 +28,9 @@ const FILES = [
 /** Where the build that is tested lies: the `src` folder of `dist`. */
 export const BUILT_SOURCE = new URL('../../../src/', import.meta.url)
 
-/** Loads a build; `source` is its compiled `src` folder. */
-export async function loadSubject(source = BUILT_SOURCE): Promise<Subject> {
-  const parts: object[] = await Promise.all(FILES.map((file) => import(new URL(file, source).href)))
+/** Loads a build, whose modules are where `addressOf` says. */
+export async function loadSubject(addressOf = (file: string): URL => new URL(file, BUILT_SOURCE)): Promise<Subject> {
+  const parts: object[] = await Promise.all(FILES.map((file) => import(addressOf(file).href)))
   // The types are those of the sources that every build was made from.
   return Object.assign({}, ...parts) as Subject
 }
