@@ -1,6 +1,6 @@
-import { CHUNK_BYTES_MAX, type RecordBatch } from '../segment/record-batch.js'
+import { CHUNK_BYTES_MAX, type RecordBatch, TWO_CHUNKS_BYTES } from '../segment/record-batch.js'
 import type { FramePosition } from '../segment/segment-index.js'
-import { CHUNK_BYTES_MIN } from '../segment/segment-reader.js'
+import { CHUNK_BYTES_MIN, type ChunkOfRecords } from '../segment/segment-reader.js'
 import type { DurableSegments } from './durable-segments.js'
 import type { BatchSource } from './record-iterator.js'
 
@@ -11,9 +11,9 @@ interface Place {
 }
 
 /**
- * Reads records in LSN order, a chunk at a time, across segments: up to a last LSN, or for ever. While one chunk is
- * taken, the next one is read, where it is durable already; never more than that, however slowly records are taken.
- * Between two reads it holds no file.
+ * Reads records in LSN order, a chunk at a time, across segments: up to a last LSN, or for ever. Where there is much to
+ * read, two at a time. While these are taken, the next are read, where they are durable already; never more than that,
+ * however slowly records are taken. Between two reads it holds no file.
  */
 export class RecordSource implements BatchSource {
   readonly #segments: DurableSegments
@@ -22,8 +22,12 @@ export class RecordSource implements BatchSource {
   #lsn: number
   #begun = false
   #place: Place | undefined
-  #chunkBytes = CHUNK_BYTES_MIN
-  #ahead: Promise<RecordBatch | undefined> | undefined
+  #bytes = CHUNK_BYTES_MIN
+  #ahead: Promise<ChunkOfRecords | undefined> | undefined
+  /** What was read with the batch that was given last. */
+  #second: RecordBatch | undefined
+  /** The segment in which a chunk could not be used that was read with the one before it: its frames are too long. */
+  #oneByOneIn: number | undefined
 
   constructor(segments: DurableSegments, fromLsn: number, lastLsn: number | undefined) {
     this.#segments = segments
@@ -32,14 +36,18 @@ export class RecordSource implements BatchSource {
   }
 
   async next(signal: AbortSignal): Promise<RecordBatch | undefined> {
-    const batch = await (this.#ahead ?? this.#read(signal))
+    const second = this.#second
+    this.#second = undefined
+    if (second !== undefined) return second
+    const chunk = await (this.#ahead ?? this.#read(signal))
     this.#ahead = undefined
-    if (batch !== undefined && !signal.aborted && this.#lsn <= this.#readableLsn) {
+    if (chunk !== undefined && !signal.aborted && this.#lsn <= this.#readableLsn) {
       this.#ahead = this.#read(signal)
       // What it fails with is told when it is its turn.
       this.#ahead.catch(() => {})
     }
-    return batch
+    this.#second = chunk?.secondBatch
+    return chunk?.batch
   }
 
   async idle(): Promise<void> {
@@ -54,7 +62,7 @@ export class RecordSource implements BatchSource {
     return this.#lastLsn ?? this.#segments.view.durableLsn
   }
 
-  async #read(signal: AbortSignal): Promise<RecordBatch | undefined> {
+  async #read(signal: AbortSignal): Promise<ChunkOfRecords | undefined> {
     const { view } = this.#segments
     // What begins below `firstLsn` is refused even where it ends at once; what has ended has nothing left to lose.
     if (!this.#begun || this.#lsn <= this.#readableLsn) this.#segments.refuseTrimmed(this.#lsn)
@@ -67,21 +75,23 @@ export class RecordSource implements BatchSource {
       if (news === 'closed') return undefined
       throw news
     }
-    return this.#readBatch(this.#readableLsn)
+    return this.#readChunk(this.#readableLsn)
   }
 
-  async #readBatch(durableLsn: number): Promise<RecordBatch> {
+  async #readChunk(durableLsn: number): Promise<ChunkOfRecords> {
     const lsn = this.#lsn
     return this.#segments.use(lsn, durableLsn, async (reader, reach) => {
       const known = this.#place?.segmentFirstLsn === reader.firstLsn ? this.#place.position : undefined
       const position = known ?? (await this.#segments.locate(reader, lsn, reach))
-      const chunk = await reader.records(position, lsn, reach.lastLsn, this.#chunkBytes)
+      const bytes = this.#oneByOneIn === reader.firstLsn ? Math.min(this.#bytes, CHUNK_BYTES_MAX) : this.#bytes
+      const chunk = await reader.records(position, lsn, reach.lastLsn, bytes)
       // Little is read until it shows that there is much to read: a follower at the end gets a frame or two each time.
       const more = chunk.lastLsn < reach.lastLsn
-      this.#chunkBytes = more ? Math.min(this.#chunkBytes * 2, CHUNK_BYTES_MAX) : CHUNK_BYTES_MIN
+      if (more && bytes === TWO_CHUNKS_BYTES && chunk.secondBatch === undefined) this.#oneByOneIn = reader.firstLsn
+      this.#bytes = more ? Math.min(this.#bytes * 2, TWO_CHUNKS_BYTES) : CHUNK_BYTES_MIN
       this.#place = { segmentFirstLsn: reader.firstLsn, position: chunk.next }
       this.#lsn = chunk.lastLsn + 1
-      return chunk.batch
+      return chunk
     })
   }
 }

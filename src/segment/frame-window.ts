@@ -15,6 +15,9 @@ export interface PlacedFrame {
   readonly offset: number
 }
 
+/** What is kept free before bytes that are read ahead: for the beginning of a frame that reaches into them. Most frames have at most so much. */
+export const AHEAD_ROOM_BYTES = 32 * 1024
+
 /** What a window says of a frame's header. `cut`: the window ends before the header does. */
 export type WindowHeader = FrameHeaderResult | { readonly kind: 'cut' }
 
@@ -76,5 +79,36 @@ export class FrameWindow {
     if ((end - begin) * 2 >= this.bytes.buffer.byteLength) return this
     const part = this.bytes.subarray(begin - this.offset, end - this.offset)
     return new FrameWindow(Buffer.from(part), begin, this.#nonceChecksum)
+  }
+}
+
+/**
+ * Bytes of a segment that were read together with those before them, before anybody knew where a frame begins among them.
+ */
+export class ReadAhead {
+  readonly #memory: Buffer
+  readonly #bytes: number
+  readonly #offset: number
+  readonly #nonceChecksum: number
+
+  /** `memory` has {@link AHEAD_ROOM_BYTES} bytes of room, and then the `bytes` bytes that the segment has from `offset` on. */
+  constructor(memory: Buffer, bytes: number, offset: number, nonceChecksum: number) {
+    this.#memory = memory
+    this.#bytes = bytes
+    this.#offset = offset
+    this.#nonceChecksum = nonceChecksum
+  }
+
+  /**
+   * A window that begins at `begin`, where `before`, the one that was read with this, ends with less than the room from
+   * there on. Once only. `undefined` where it doesn't.
+   */
+  windowBehind(before: FrameWindow, begin: number): FrameWindow | undefined {
+    const missing = this.#offset - begin
+    const at = begin - before.offset
+    if (missing < 0 || missing > AHEAD_ROOM_BYTES || at < 0 || at + missing !== before.bytes.length) return undefined
+    const from = AHEAD_ROOM_BYTES - missing
+    before.bytes.copy(this.#memory, from, at)
+    return new FrameWindow(this.#memory.subarray(from, AHEAD_ROOM_BYTES + this.#bytes), begin, this.#nonceChecksum)
   }
 }

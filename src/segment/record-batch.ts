@@ -12,6 +12,8 @@ export interface StoredRecord {
 
 /** No chunk is longer, unless one frame is. */
 export const CHUNK_BYTES_MAX = 256 * 1024
+/** What is asked for by who reads on and on: two chunks. */
+export const TWO_CHUNKS_BYTES = 2 * CHUNK_BYTES_MAX
 
 /** Frames of a segment, one behind the other, and the bytes that hold them. */
 export interface FrameRun {
@@ -38,7 +40,8 @@ export class RecordBatch {
   readonly #base: number
   readonly #frames: readonly PlacedFrame[]
   readonly #fromLsn: number
-  readonly #lastLsn: number
+  /** The LSN of the last record. */
+  readonly lastLsn: number
   readonly #copyBelow: number
   readonly #prove: FrameProof
   #nextFrame = 0
@@ -56,7 +59,7 @@ export class RecordBatch {
     this.#copyBelow = window.bytes.length > CHUNK_BYTES_MAX ? window.bytes.length / 2 : 0
     this.#frames = frames
     this.#fromLsn = fromLsn
-    this.#lastLsn = lastLsn
+    this.lastLsn = lastLsn
     this.#prove = prove
     this.#lsn = frames[0]?.header.firstLsn ?? fromLsn
   }
@@ -68,7 +71,7 @@ export class RecordBatch {
 
   /** The next record; `undefined` once all were taken. Throws what the proof throws, for good. */
   next(): StoredRecord | undefined {
-    if (this.#lsn > this.#lastLsn) return undefined
+    if (this.#lsn > this.lastLsn) return undefined
     if (this.#leftInFrame === 0) this.#enterFrame()
     const bytes = this.#bytes
     const begin = this.#at + RECORD_HEADER_BYTES
@@ -85,7 +88,7 @@ export class RecordBatch {
 
   #enterFrame(): void {
     const frame = this.#frames[this.#nextFrame]
-    if (frame === undefined) throw new RangeError(`a batch of records ends before LSN ${this.#lastLsn}`)
+    if (frame === undefined) throw new RangeError(`a batch of records ends before LSN ${this.lastLsn}`)
     this.#prove(this.#window, frame)
     this.#nextFrame += 1
     this.#at = this.#window.bodyAt(frame)

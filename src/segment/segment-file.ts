@@ -6,7 +6,8 @@ import { FRAME_HEADER_BYTES, type FrameHeader } from '../format/frame.js'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../format/segment-header.js'
 import type { FileSystem, ReadableFile } from '../fs/file-system.js'
 import { readAtLeast } from '../fs/transfer.js'
-import { FrameWindow } from './frame-window.js'
+import { AHEAD_ROOM_BYTES, FrameWindow, ReadAhead } from './frame-window.js'
+import { CHUNK_BYTES_MAX } from './record-batch.js'
 
 /** Which segment of which log to open. */
 export interface SegmentPlace {
@@ -71,6 +72,16 @@ export class SegmentFile {
       memory !== undefined && memory.length >= bytes ? memory.subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes)
     const read = await this.#read(buffer, 0, offset, least)
     return new FrameWindow(buffer.subarray(0, read), offset, this.nonceChecksum)
+  }
+
+  /**
+   * What lies from `offset` on, as much as one chunk has together with the room before it. `undefined` where it can't be read: who
+   * wants it then asks for it by itself, and is told why. Never rejects.
+   */
+  async readAhead(offset: number): Promise<ReadAhead | undefined> {
+    const memory = Buffer.allocUnsafeSlow(CHUNK_BYTES_MAX)
+    const read = await readAtLeast(this.#file, memory, AHEAD_ROOM_BYTES, offset, 1).catch(() => 0)
+    return read > 0 ? new ReadAhead(memory, read, offset, this.nonceChecksum) : undefined
   }
 
   /**

@@ -1,6 +1,6 @@
 import { FRAME_HEADER_BYTES, type FrameHeader } from '../format/frame.js'
 import { FrameLocator, type SegmentReach } from './frame-locator.js'
-import type { FrameWindow, PlacedFrame } from './frame-window.js'
+import type { FrameWindow, PlacedFrame, ReadAhead } from './frame-window.js'
 import { CHUNK_BYTES_MAX, type FrameProof, RecordBatch } from './record-batch.js'
 import { SegmentFile, type SegmentPlace } from './segment-file.js'
 import { type FramePosition, INDEX_SPACING_BYTES, type IndexedFrame } from './segment-index.js'
@@ -8,12 +8,21 @@ import { type FramePosition, INDEX_SPACING_BYTES, type IndexedFrame } from './se
 /** What is read first, when nothing tells how much is wanted: the frame for an LSN begins within 16 KiB of its index entry. */
 export const CHUNK_BYTES_MIN = 2 * INDEX_SPACING_BYTES
 
-/** What one read of a chunk gave. */
+/** What one call for records gave. */
 export interface ChunkOfRecords {
   readonly batch: RecordBatch
-  /** The LSN of the last record in it. */
+  /** The records of the chunk behind, where two were asked for, and the second could be used. */
+  readonly secondBatch: RecordBatch | undefined
+  /** The LSN of the last record in them. */
   readonly lastLsn: number
   /** The frame of the LSN that follows. */
+  readonly next: FramePosition
+}
+
+/** Frames of a window, and where who reads on begins. */
+interface FramesOfWindow {
+  readonly window: FrameWindow
+  readonly frames: readonly PlacedFrame[]
   readonly next: FramePosition
 }
 
@@ -52,41 +61,21 @@ export class SegmentReader {
 
   /**
    * The records from `fromLsn` on, as many as one chunk holds, and up to `lastLsn` at the most. `position` is a frame at
-   * or before the one of `fromLsn`; `chunkBytes` is what to read, more where one frame needs it. The bodies of the frames
+   * or before the one of `fromLsn`; `bytes` is what to read, more where one frame needs it. Where that is more than one
+   * chunk, the next is read at the same time, so that who takes their records waits half as often. The bodies of the frames
    * are proved as their records are taken: damage there is thrown by `batch.next()`.
    */
-  async records(
-    position: FramePosition,
-    fromLsn: number,
-    lastLsn: number,
-    chunkBytes: number,
-  ): Promise<ChunkOfRecords> {
-    const bytes = Math.min(chunkBytes, CHUNK_BYTES_MAX)
-    for (let next = position; ; ) {
-      let window = await this.#file.window(next.offset, bytes)
-      const begin = next
-      const frames: PlacedFrame[] = []
-      while (next.firstLsn <= lastLsn) {
-        const header = this.#headerIn(window, next, begin, lastLsn)
-        if (header === undefined) break
-        if (header.lastLsn >= fromLsn) {
-          if (!window.holds(next.offset, header)) {
-            if (next !== begin) break
-            window = await this.#widened(window, { header, offset: next.offset })
-          }
-          frames.push({ header, offset: next.offset })
-        }
-        // Where the end lies inside a frame, who reads on later begins with that frame again.
-        if (header.lastLsn > lastLsn) break
-        next = behind(next, header)
-      }
-      const [firstFrame] = frames
-      const lastFrame = frames.at(-1)
-      if (firstFrame !== undefined && lastFrame !== undefined) {
-        const last = Math.min(lastLsn, lastFrame.header.lastLsn)
-        const run = { window: window.cutDown(firstFrame.offset, endOf(lastFrame)), frames }
-        return { batch: new RecordBatch(run, fromLsn, last, this.#prove), lastLsn: last, next }
-      }
+  async records(position: FramePosition, fromLsn: number, lastLsn: number, bytes: number): Promise<ChunkOfRecords> {
+    const chunkBytes = Math.min(bytes, CHUNK_BYTES_MAX)
+    const reading = bytes > chunkBytes ? this.#file.readAhead(position.offset + chunkBytes) : undefined
+    try {
+      const first = await this.#chunk(position, fromLsn, lastLsn, chunkBytes)
+      const second = this.#behind(first, await reading, lastLsn)
+      const batch = this.#batchOf(first, fromLsn, lastLsn)
+      const secondBatch = second && this.#batchOf(second, batch.lastLsn + 1, lastLsn)
+      return { batch, secondBatch, lastLsn: (secondBatch ?? batch).lastLsn, next: (second ?? first).next }
+    } finally {
+      await reading // Else the file could be closed under it.
     }
   }
 
@@ -131,6 +120,62 @@ export class SegmentReader {
     if (position !== begin) return undefined
     const reason = found.kind === 'cut' ? endsEarly(window) : found.reason
     throw this.#file.corrupt(reason, position.offset, position.firstLsn, lastLsn)
+  }
+
+  /** The frames from that of `fromLsn` on, as many as one window holds; the first one whole, however long it is. */
+  async #chunk(position: FramePosition, fromLsn: number, lastLsn: number, bytes: number): Promise<FramesOfWindow> {
+    for (let begin = position; ; ) {
+      const window = await this.#file.window(begin.offset, bytes)
+      const { cut, ...walked } = this.#walk(window, begin, fromLsn, lastLsn)
+      if (walked.frames.length > 0) return walked
+      if (cut !== undefined) return this.#walk(await this.#widened(window, cut), begin, fromLsn, lastLsn)
+      begin = walked.next
+    }
+  }
+
+  /** The frames behind `first` that a chunk which was read with it holds; `undefined` where it shows none, for whatever reason. */
+  #behind(first: FramesOfWindow, ahead: ReadAhead | undefined, lastLsn: number): FramesOfWindow | undefined {
+    const { next } = first
+    const window = next.firstLsn > lastLsn ? undefined : ahead?.windowBehind(first.window, next.offset)
+    if (window?.header(next).kind !== 'valid') return undefined
+    const walked = this.#walk(window, next, next.firstLsn, lastLsn)
+    return walked.frames.length > 0 ? walked : undefined
+  }
+
+  /**
+   * The frames from `begin` on that a window which begins there holds whole, without those below `fromLsn`. `cut` is the
+   * first one, where it is wanted and isn't whole. Throws where there is none at `begin`.
+   */
+  #walk(
+    window: FrameWindow,
+    begin: FramePosition,
+    fromLsn: number,
+    lastLsn: number,
+  ): FramesOfWindow & { readonly cut?: PlacedFrame } {
+    const frames: PlacedFrame[] = []
+    let next = begin
+    while (next.firstLsn <= lastLsn) {
+      const header = this.#headerIn(window, next, begin, lastLsn)
+      if (header === undefined) break
+      const frame = { header, offset: next.offset }
+      if (header.lastLsn >= fromLsn) {
+        if (!window.holds(next.offset, header))
+          return next === begin ? { window, frames, next, cut: frame } : { window, frames, next }
+        frames.push(frame)
+      }
+      // Where the end lies inside a frame, who reads on later begins with that frame again.
+      if (header.lastLsn > lastLsn) break
+      next = behind(next, header)
+    }
+    return { window, frames, next }
+  }
+
+  /** The records from `fromLsn` to `lastLsn` of frames, of which there is one at least. */
+  #batchOf({ window, frames }: FramesOfWindow, fromLsn: number, lastLsn: number): RecordBatch {
+    const [first, last] = [frames[0], frames.at(-1)]
+    if (first === undefined || last === undefined) throw new RangeError('a chunk without a frame')
+    const run = { window: window.cutDown(first.offset, endOf(last)), frames }
+    return new RecordBatch(run, fromLsn, Math.min(lastLsn, last.header.lastLsn), this.#prove)
   }
 
   async #frameOf(window: FrameWindow, { offset }: FramePosition, header: FrameHeader): Promise<FoundFrame> {

@@ -2,6 +2,7 @@ import test from 'ava'
 import { SluiceError } from '../../src/errors.js'
 import type { LogRecord } from '../../src/log/contract.js'
 import { RecordReader } from '../../src/log/record-reader.js'
+import { AHEAD_ROOM_BYTES } from '../../src/segment/frame-window.js'
 import { CHUNK_BYTES_MAX } from '../../src/segment/record-batch.js'
 import { composeLog, composeSegment, framesOfOne, somePayloads } from '../support/compose-segments.js'
 import { ControlledView } from '../support/controlled-view.js'
@@ -120,7 +121,7 @@ test('damage ends it, after the good records', async (t) => {
   isSluiceError(t, error, 'SLUICE_CORRUPT')
 })
 
-test('a slow follower holds a chunk and one ahead, and reads no more until it is asked', async (t) => {
+test('a slow follower holds two chunks and two ahead, and reads no more until it is asked', async (t) => {
   const segments = composeLog([framesOfOne(1, 20_000, 1000)])
   const view = new ControlledView(segments, 20_000)
   const iterator = new RecordReader(view).follow()
@@ -132,12 +133,23 @@ test('a slow follower holds a chunk and one ahead, and reads no more until it is
     if (taken % 100 === 0) {
       await settle()
       const ahead = fileSystem.bytesRead - taken * 1064
-      t.true(ahead <= 3 * CHUNK_BYTES_MAX, `${ahead} bytes read ahead after ${taken} records`)
+      t.true(ahead <= 4 * CHUNK_BYTES_MAX, `${ahead} bytes read ahead after ${taken} records`)
     }
   }
-  t.is(fileSystem.readsNowMost, 1)
+  t.is(fileSystem.readsNowMost, 2)
   t.true(fileSystem.bytesRead < 20_000 * 1064 * 1.01, 'nothing is read twice but the frames that a chunk cuts')
   await iterator.return()
+})
+
+test('where frames are too long for two chunks at once, that is tried once a segment', async (t) => {
+  const segments = composeLog([framesOfOne(1, 40, 100_000), framesOfOne(41, 40, 100_000)])
+  const view = new ControlledView(segments, 80)
+  let ahead = 0
+  view.fileSystem.beforeRead = ({ length }) => {
+    if (length === CHUNK_BYTES_MAX - AHEAD_ROOM_BYTES) ahead += 1
+  }
+  await take(new RecordReader(view).follow(), 80)
+  t.is(ahead, 2)
 })
 
 test('a follower waits for records only while somebody waits for it', async (t) => {

@@ -4,7 +4,8 @@ import { FRAME_HEADER_BYTES, sealFrame } from '../../src/format/frame.js'
 import { encodeSegmentFooter } from '../../src/format/segment-footer.js'
 import { FORMAT_VERSION, SEGMENT_HEADER_BYTES } from '../../src/format/segment-header.js'
 import type { LogRecord } from '../../src/log/contract.js'
-import { CHUNK_BYTES_MAX } from '../../src/segment/record-batch.js'
+import { AHEAD_ROOM_BYTES } from '../../src/segment/frame-window.js'
+import { CHUNK_BYTES_MAX, type RecordBatch, TWO_CHUNKS_BYTES } from '../../src/segment/record-batch.js'
 import type { FramePosition } from '../../src/segment/segment-index.js'
 import { CHUNK_BYTES_MIN, SegmentReader } from '../../src/segment/segment-reader.js'
 import {
@@ -18,24 +19,36 @@ import {
   somePayloads,
 } from '../support/compose-segments.js'
 import { random } from '../support/random.js'
-import { ReadingFileSystem } from '../support/reading-file-system.js'
+import { Gate, ReadingFileSystem } from '../support/reading-file-system.js'
 import { isSluiceError, sameRecords } from '../support/records.js'
 
 const directory = '/log'
+/** What is read at a time: little, and two chunks. */
+const SIZES = [CHUNK_BYTES_MIN, TWO_CHUNKS_BYTES]
 
 async function opened(segment: ComposedSegment, fileSystem = new ReadingFileSystem(filesOf(directory, [segment]))) {
   const { firstLsn } = segment
   return { fileSystem, reader: await SegmentReader.open({ fileSystem, directory, firstLsn, logId: LOG_ID }) }
 }
 
-/** All records from `fromLsn` to `lastLsn`, chunk by chunk, and the error that ended it. */
-async function readOn(reader: SegmentReader, segment: ComposedSegment, fromLsn: number, lastLsn: number) {
+/** All records from `fromLsn` to `lastLsn`, so many bytes at a time, and the error that ended it. */
+async function readOn(
+  reader: SegmentReader,
+  segment: ComposedSegment,
+  fromLsn: number,
+  lastLsn: number,
+  bytes = CHUNK_BYTES_MIN,
+) {
   const records: LogRecord[] = []
+  const take = (batch: RecordBatch | undefined) => {
+    for (let record = batch?.next(); record !== undefined; record = batch?.next()) records.push(record)
+  }
   try {
     let position: FramePosition = await reader.locate(fromLsn, { lastLsn, sealed: isSealed(segment) })
     for (let lsn = fromLsn; lsn <= lastLsn; ) {
-      const chunk = await reader.records(position, lsn, lastLsn, CHUNK_BYTES_MIN)
-      for (let record = chunk.batch.next(); record !== undefined; record = chunk.batch.next()) records.push(record)
+      const chunk = await reader.records(position, lsn, lastLsn, bytes)
+      take(chunk.batch)
+      take(chunk.secondBatch)
       position = chunk.next
       lsn = chunk.lastLsn + 1
     }
@@ -74,9 +87,11 @@ for (const sealed of [true, false]) {
   test(`${kind}: gives all records of small, empty, large and many-record frames`, async (t) => {
     const segment = composeSegment({ firstLsn: 10, frames: mixedFrames, sealed, zeros: 100_000 })
     const { reader } = await opened(segment)
-    const { records, error } = await readOn(reader, segment, 10, segment.lastLsn)
-    t.is(error, undefined)
-    sameRecords(t, records, [segment], 10, segment.lastLsn)
+    for (const bytes of SIZES) {
+      const { records, error } = await readOn(reader, segment, 10, segment.lastLsn, bytes)
+      t.is(error, undefined)
+      sameRecords(t, records, [segment], 10, segment.lastLsn)
+    }
   })
 
   test(`${kind}: begins and ends inside frames`, async (t) => {
@@ -89,9 +104,11 @@ for (const sealed of [true, false]) {
       [5018, 5020],
       [5030, 5060],
     ] as const) {
-      const { records, error } = await readOn(reader, segment, from, last)
-      t.is(error, undefined)
-      sameRecords(t, records, [segment], from, last)
+      for (const bytes of SIZES) {
+        const { records, error } = await readOn(reader, segment, from, last, bytes)
+        t.is(error, undefined)
+        sameRecords(t, records, [segment], from, last)
+      }
     }
   })
 
@@ -109,9 +126,63 @@ test('reads on after short reads', async (t) => {
   const segment = composeSegment({ firstLsn: 10, frames: mixedFrames, sealed: true })
   const { reader, fileSystem } = await opened(segment)
   fileSystem.shortReadBytes = 1013
-  const { records, error } = await readOn(reader, segment, 10, segment.lastLsn)
-  t.is(error, undefined)
-  sameRecords(t, records, [segment], 10, segment.lastLsn)
+  for (const bytes of SIZES) {
+    const { records, error } = await readOn(reader, segment, 10, segment.lastLsn, bytes)
+    t.is(error, undefined)
+    sameRecords(t, records, [segment], 10, segment.lastLsn)
+  }
+})
+
+test('two chunks come at once, wherever the border between them falls in a frame', async (t) => {
+  // One frame ends at the border or has the room before it; then all of a page before it, a byte more than the room, and less than a header.
+  for (const beyond of [0, 8, FRAME_HEADER_BYTES, 4096, AHEAD_ROOM_BYTES, AHEAD_ROOM_BYTES + 8]) {
+    const before = CHUNK_BYTES_MAX - beyond - 64
+    const frames = [[Buffer.alloc(before - FRAME_HEADER_BYTES + 64 - 8, 'b')], ...framesOfOne(2, 20, 39_992)]
+    const segment = composeSegment({ firstLsn: 1, frames, sealed: false })
+    t.is(segment.frames[1]?.offset, SEGMENT_HEADER_BYTES + CHUNK_BYTES_MAX - beyond)
+    const { reader } = await opened(segment)
+    const { records, error } = await readOn(reader, segment, 1, 21, TWO_CHUNKS_BYTES)
+    t.is(error, undefined)
+    sameRecords(t, records, [segment], 1, 21)
+    const begin = { firstLsn: 1, offset: SEGMENT_HEADER_BYTES }
+    const { secondBatch } = await reader.records(begin, 1, 21, TWO_CHUNKS_BYTES)
+    t.is(secondBatch !== undefined, beyond <= AHEAD_ROOM_BYTES, `${beyond} bytes before the border`)
+  }
+})
+
+test('damage at the border of two chunks is told after the good records before it', async (t) => {
+  const compose = () => composeSegment({ firstLsn: 1, frames: framesOfOne(1, 600, 1000), sealed: true })
+  const border = SEGMENT_HEADER_BYTES + CHUNK_BYTES_MAX
+  const across = compose().frames.findIndex(({ offset, bytes }) => offset < border && offset + bytes > border)
+  for (const index of [across - 1, across, across + 1, across + 100]) {
+    for (const at of [20, FRAME_HEADER_BYTES + 500]) {
+      const segment = compose()
+      const frame = segment.frames[index]
+      if (frame === undefined) throw new Error('there is such a frame')
+      flipBit(segment.bytes, frame.offset + at)
+      const { reader } = await opened(segment)
+      const { records, error } = await readOn(reader, segment, 1, 600, TWO_CHUNKS_BYTES)
+      sameRecords(t, records, [segment], 1, frame.firstLsn - 1)
+      t.is(isSluiceError(t, error, 'SLUICE_CORRUPT').offset, frame.offset)
+    }
+  }
+})
+
+test('a second chunk that can’t be read is asked for by itself, and only then told', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 600, 1000), sealed: true })
+  for (const failures of [1, 2]) {
+    const { reader, fileSystem } = await opened(segment)
+    let left = failures
+    fileSystem.beforeRead = ({ position }) => {
+      if (position > CHUNK_BYTES_MAX / 2 && position < CHUNK_BYTES_MAX * 1.5 && left-- > 0) throw new Error('EIO')
+    }
+    const { records, error } = await readOn(reader, segment, 1, 600, TWO_CHUNKS_BYTES)
+    sameRecords(t, records, [segment], 1, records.length)
+    if (failures === 1) t.is(records.length, 600)
+    else t.regex(isSluiceError(t, error, 'SLUICE_IO').message, /EIO/)
+    await reader.close()
+    t.is(fileSystem.readsNow, 0)
+  }
 })
 
 test('refuses a segment whose header is damaged, foreign, misnamed, cut short or newer, and closes the file', async (t) => {
@@ -169,7 +240,8 @@ test('a flipped bit in a header or body gives the good records before it, then n
       if (frame === undefined) throw new Error('there is such a frame')
       flipBit(segment.bytes, frame.offset + at)
       const { reader } = await opened(segment)
-      const { records, error } = await readOn(reader, segment, 10, segment.lastLsn)
+      const bytes = at % 100 === 0 ? CHUNK_BYTES_MIN : TWO_CHUNKS_BYTES
+      const { records, error } = await readOn(reader, segment, 10, segment.lastLsn, bytes)
       sameRecords(t, records, [segment], 10, frame.firstLsn - 1)
       const failure = isSluiceError(t, error, 'SLUICE_CORRUPT')
       t.is(failure.segment, segment.name)
@@ -227,11 +299,30 @@ test('random damage is never returned as data', async (t) => {
     else bytes.copyWithin(at, other, other + end - at)
     const from = 7 + below(pristine.records.length)
     const { reader } = await opened(segment)
-    const { records, error } = await readOn(reader, pristine, from, pristine.lastLsn)
+    const { records, error } = await readOn(reader, pristine, from, pristine.lastLsn, SIZES[below(2)])
     sameRecords(t, records, [pristine], from, from + records.length - 1)
     if (error === undefined) t.is(records.length, pristine.lastLsn - from + 1)
     else isSluiceError(t, error, 'SLUICE_CORRUPT')
   }
+})
+
+test('an error is told once the second chunk was read, too: then the file may be closed', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 600, 1000), sealed: true })
+  flipBit(segment.bytes, SEGMENT_HEADER_BYTES + 20)
+  const { reader, fileSystem } = await opened(segment)
+  const gate = new Gate()
+  fileSystem.beforeRead = ({ position }) => (position > CHUNK_BYTES_MAX ? gate.pass() : undefined)
+  let isTold = false
+  const begin = { firstLsn: 1, offset: SEGMENT_HEADER_BYTES }
+  const reading = reader.records(begin, 1, 600, TWO_CHUNKS_BYTES).catch((error: unknown) => {
+    isTold = true
+    return error
+  })
+  await gate.arrived
+  await new Promise((resolve) => setImmediate(resolve))
+  t.false(isTold)
+  gate.open()
+  isSluiceError(t, await reading, 'SLUICE_CORRUPT')
 })
 
 test('a frame from elsewhere in the segment is no frame here', async (t) => {
