@@ -73,7 +73,7 @@ export function verdictTable(results: Results): Table {
     head: ['figure', 'reached', 'in the rounds', 'wanted', 'reached?'],
     rows,
     notes: [
-      'Ratios compare trials of one round; the median of the rounds counts. The best peer is the one with the best median, embedded or server, whose acknowledged records survive a power cut. One that tears no records keeps each whole or not at all, as a log and a database do; what is written by lines (sonic-boom) may end in a part of one.',
+      'Ratios compare trials of one round; the median of the rounds counts. The best peer is the one with the best median, embedded or server, whose acknowledged records survive a power cut. One that tears no records keeps each whole or not at all, as a log and a database do; what is written by lines (sonic-boom, appendFile) may end in a part of one.',
       'Zero-filling ahead: sluice inside the clock, device outside the clock, device-preparing inside the clock, device-growing and all peers do none.',
     ],
   }

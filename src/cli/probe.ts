@@ -9,8 +9,8 @@ import { type Column, list, table } from './table.js'
 export const help = `Usage: sluice probe [--json] DIR
 
 Measures the storage of the folder DIR for a second or two, on a slow disk for longer: how long writes and syncs take
-there, whether they look too fast to be true, and which options of openLog fit. It writes up to 32 MiB into a folder of
-its own inside DIR, and removes it.
+there, whether they look too fast to be true, and which options of openLog fit. It works on up to 32 MiB in a
+folder of its own inside DIR, and removes it.
 
 Options:
   --json  one JSON object; times in milliseconds

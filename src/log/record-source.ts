@@ -26,7 +26,7 @@ export class RecordSource implements BatchSource {
   #ahead: Promise<ChunkOfRecords | undefined> | undefined
   /** What was read with the batch that was given last. */
   #second: RecordBatch | undefined
-  /** The segment in which a chunk could not be used that was read with the one before it: its frames are too long. */
+  /** The segment in which the second of two chunks could not be used: as a rule its frames are too long, so one is read at a time. */
   #oneByOneIn: number | undefined
 
   constructor(segments: DurableSegments, fromLsn: number, lastLsn: number | undefined) {

@@ -110,7 +110,7 @@ function preparedSegments(measured: StorageMeasurement): Recommendation {
   }
   const burstBytes = (BURST_MS / zeroed) * LARGE_BATCH_BYTES
   const count = Math.min(PREPARED_SEGMENTS_MAX, Math.ceil(burstBytes / fittingSegmentBytes(measured)))
-  const room = `${(count * fittingSegmentBytes(measured)) / MIB} MiB of the disk`
+  const room = `${(count * fittingSegmentBytes(measured)) / MIB} MiB of room`
   const reason = `${took}: if load comes in bursts, with time in between (they take ${room}, and each byte is then written twice)`
   return { option, value: String(count), isDefault: false, reason }
 }

@@ -100,8 +100,8 @@ export class ReadAhead {
   }
 
   /**
-   * A window that begins at `begin`, where `before`, the one that was read with this, ends with less than the room from
-   * there on. Once only. `undefined` where it doesn't.
+   * A window that begins at `begin`, where `before`, the one that was read with this, ends where this begins, and has no
+   * more than the room from `begin` on. Once only. `undefined` where it doesn't.
    */
   windowBehind(before: FrameWindow, begin: number): FrameWindow | undefined {
     const missing = this.#offset - begin

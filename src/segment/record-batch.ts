@@ -12,7 +12,7 @@ export interface StoredRecord {
 
 /** No chunk is longer, unless one frame is. */
 export const CHUNK_BYTES_MAX = 256 * 1024
-/** What is asked for by who reads on and on: two chunks. */
+/** What is asked for by who reads on and on: two chunks, of the second of which a part is kept free. */
 export const TWO_CHUNKS_BYTES = 2 * CHUNK_BYTES_MAX
 
 /** Frames of a segment, one behind the other, and the bytes that hold them. */
@@ -52,6 +52,7 @@ export class RecordBatch {
 
   /** The first of the frames holds `fromLsn`, and `lastLsn` is not beyond the last. */
   constructor({ window, frames }: FrameRun, fromLsn: number, lastLsn: number, prove: FrameProof) {
+    if (fromLsn > lastLsn) throw new RangeError(`a batch of the records from LSN ${fromLsn} to ${lastLsn}`)
     this.#window = window
     this.#bytes = window.bytes
     this.#memory = window.bytes.buffer

@@ -79,9 +79,13 @@ export class SegmentFile {
    * wants it then asks for it by itself, and is told why. Never rejects.
    */
   async readAhead(offset: number): Promise<ReadAhead | undefined> {
-    const memory = Buffer.allocUnsafeSlow(CHUNK_BYTES_MAX)
-    const read = await readAtLeast(this.#file, memory, AHEAD_ROOM_BYTES, offset, 1).catch(() => 0)
-    return read > 0 ? new ReadAhead(memory, read, offset, this.nonceChecksum) : undefined
+    try {
+      const memory = Buffer.allocUnsafeSlow(CHUNK_BYTES_MAX)
+      const read = await readAtLeast(this.#file, memory, AHEAD_ROOM_BYTES, offset, 1)
+      return read > 0 ? new ReadAhead(memory, read, offset, this.nonceChecksum) : undefined
+    } catch {
+      return undefined
+    }
   }
 
   /**

@@ -60,9 +60,9 @@ export class SegmentReader {
   }
 
   /**
-   * The records from `fromLsn` on, as many as one chunk holds, and up to `lastLsn` at the most. `position` is a frame at
-   * or before the one of `fromLsn`; `bytes` is what to read, more where one frame needs it. Where that is more than one
-   * chunk, the next is read at the same time, so that who takes their records waits half as often. The bodies of the frames
+   * The records from `fromLsn` on, as many as a chunk holds, and up to `lastLsn` at the most. `position` is a frame at or
+   * before the one of `fromLsn`; `bytes` is what to read, more where one frame needs it. Where that is more than one chunk,
+   * a second is read at the same time, so that who takes their records waits half as often. The bodies of the frames
    * are proved as their records are taken: damage there is thrown by `batch.next()`.
    */
   async records(position: FramePosition, fromLsn: number, lastLsn: number, bytes: number): Promise<ChunkOfRecords> {
@@ -136,7 +136,9 @@ export class SegmentReader {
   /** The frames behind `first` that a chunk which was read with it holds; `undefined` where it shows none, for whatever reason. */
   #behind(first: FramesOfWindow, ahead: ReadAhead | undefined, lastLsn: number): FramesOfWindow | undefined {
     const { next } = first
-    const window = next.firstLsn > lastLsn ? undefined : ahead?.windowBehind(first.window, next.offset)
+    // The end may lie inside the last frame of the first chunk: then that is the one at `next`.
+    if ((first.frames.at(-1)?.header.lastLsn ?? lastLsn) >= lastLsn) return undefined
+    const window = ahead?.windowBehind(first.window, next.offset)
     if (window?.header(next).kind !== 'valid') return undefined
     const walked = this.#walk(window, next, next.firstLsn, lastLsn)
     return walked.frames.length > 0 ? walked : undefined

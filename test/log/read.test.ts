@@ -89,6 +89,18 @@ test('random bounds over random logs', async (t) => {
   }
 })
 
+test('to and limit bound it wherever two chunks that are read together meet', async (t) => {
+  const frames = Array.from({ length: 300 }, (_, index) => somePayloads(index * 100 + 1, 100, 100))
+  const reader = new RecordReader(new ControlledView(composeLog([frames]), 30_000))
+  for (let to = 60; to <= 30_000; to += 331) {
+    const lsns: number[] = []
+    for await (const { lsn } of reader.read(to % 2 === 0 ? { to } : { limit: to })) lsns.push(lsn)
+    t.is(lsns.length, to)
+    t.is(lsns.at(-1), to)
+  }
+  await reader.close()
+})
+
 test('ends at the durable LSN of the call', async (t) => {
   const segments = someLog()
   const view = new ControlledView(segments, 250)

@@ -123,7 +123,7 @@ test('where large commits take longer in a file that grows, a second of them is 
     ).find(({ option }) => option === 'preparedSegments')
   // 128 KiB in 4 ms are 31.25 MiB a second: half of a segment, and 15.6 of those of 2 MiB.
   t.like(prepared(4, 5), { value: '1', isDefault: false })
-  t.regex(prepared(4, 5)?.reason ?? '', /5.00 ms where .* grow, and 4.00 ms .*64 MiB of the disk/)
+  t.regex(prepared(4, 5)?.reason ?? '', /5.00 ms where .* grow, and 4.00 ms .*64 MiB of room/)
   t.like(prepared(4, 5, { zeroFillBytesPerSecond: 1.1 * 1024 * 1024 }), { value: '16', isDefault: false })
   t.like(prepared(0.8, 1), { value: '3', isDefault: false })
   t.like(prepared(0.1, 0.2), { value: '16', isDefault: false })

@@ -150,6 +150,32 @@ test('two chunks come at once, wherever the border between them falls in a frame
   }
 })
 
+test('what is wanted may end inside of any frame near the border of two chunks', async (t) => {
+  const frames = Array.from({ length: 60 }, (_, index) => somePayloads(index * 100 + 1, 100, 100))
+  const segment = composeSegment({ firstLsn: 1, frames, sealed: true })
+  const border = SEGMENT_HEADER_BYTES + CHUNK_BYTES_MAX
+  const { reader } = await opened(segment)
+  const near = segment.frames.filter(({ offset }) => Math.abs(border - offset) < 2 * AHEAD_ROOM_BYTES)
+  t.true(near.length > 8)
+  for (const { firstLsn } of near) {
+    for (const lastLsn of [firstLsn - 1, firstLsn, firstLsn + 50, firstLsn + 98, firstLsn + 99]) {
+      const { records, error } = await readOn(reader, segment, 1, lastLsn, TWO_CHUNKS_BYTES)
+      t.is(error, undefined)
+      sameRecords(t, records, [segment], 1, lastLsn)
+    }
+  }
+})
+
+test('a first chunk that came short is no reason to believe what the second has not joined to it', async (t) => {
+  const frames = Array.from({ length: 60 }, (_, index) => somePayloads(index * 10 + 1, 10, 1000))
+  const segment = composeSegment({ firstLsn: 1, frames, sealed: true })
+  const { reader, fileSystem } = await opened(segment)
+  fileSystem.shortReadBytes = CHUNK_BYTES_MAX - 12_000
+  const { records, error } = await readOn(reader, segment, 1, 600, TWO_CHUNKS_BYTES)
+  t.is(error, undefined)
+  sameRecords(t, records, [segment], 1, 600)
+})
+
 test('damage at the border of two chunks is told after the good records before it', async (t) => {
   const compose = () => composeSegment({ firstLsn: 1, frames: framesOfOne(1, 600, 1000), sealed: true })
   const border = SEGMENT_HEADER_BYTES + CHUNK_BYTES_MAX
