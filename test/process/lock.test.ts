@@ -89,16 +89,14 @@ test('a holder that is stopped, not ended, keeps its lock; one that is killed le
   await isLocked(t, directory)
   await holder.kill()
   const lockFile = join(directory, 'lock')
-  const leftBehind = readFileSync(lockFile, 'utf8')
+  const leftBehind = JSON.parse(readFileSync(lockFile, 'utf8'))
+  t.is(leftBehind.pid, holder.pid)
+  // It keeps nobody out, even where it names a process that is running.
+  writeFileSync(lockFile, JSON.stringify({ ...leftBehind, pid: process.pid }))
   const log = await openLog(directory)
   t.like(log.recovery, { lastLsn: 1, cleanShutdown: false })
+  t.is(await log.append('y'), 2)
   await log.close()
-  // The lock file that it left keeps nobody out, even where it names a process that is running.
-  t.is(JSON.parse(leftBehind).pid, holder.pid)
-  writeFileSync(lockFile, JSON.stringify({ ...JSON.parse(leftBehind), pid: process.pid }))
-  const again = await openLog(directory)
-  t.is(await again.append('y'), 2)
-  await again.close()
 })
 
 test('an opening that fails leaves no lock behind, and the next one fails for the same reason', async (t) => {

@@ -170,10 +170,54 @@ test('a first chunk that came short is no reason to believe what the second has 
   const frames = Array.from({ length: 60 }, (_, index) => somePayloads(index * 10 + 1, 10, 1000))
   const segment = composeSegment({ firstLsn: 1, frames, sealed: true })
   const { reader, fileSystem } = await opened(segment)
-  fileSystem.shortReadBytes = CHUNK_BYTES_MAX - 12_000
-  const { records, error } = await readOn(reader, segment, 1, 600, TWO_CHUNKS_BYTES)
+  // The first alone, then the second alone, then both.
+  for (const isShort of [
+    (length: number) => length === CHUNK_BYTES_MAX,
+    (length: number) => length < CHUNK_BYTES_MAX,
+    () => true,
+  ]) {
+    for (const missing of [12_000, 7_000]) {
+      fileSystem.beforeRead = ({ length }) => {
+        fileSystem.shortReadBytes = isShort(length) ? length - missing : Number.POSITIVE_INFINITY
+      }
+      const { records, error } = await readOn(reader, segment, 1, 600, TWO_CHUNKS_BYTES)
+      t.is(error, undefined)
+      sameRecords(t, records, [segment], 1, 600)
+    }
+  }
+})
+
+test('a frame that is longer than the second chunk is read by itself', async (t) => {
+  const small = framesOfOne(1, 247, 992)
+  const frames = [...small, ...framesOfOne(248, 3, 300_000)]
+  const segment = composeSegment({ firstLsn: 1, frames, sealed: true })
+  const long = segment.frames[247]?.offset ?? 0
+  const border = SEGMENT_HEADER_BYTES + CHUNK_BYTES_MAX
+  t.true(long < border && long > border - AHEAD_ROOM_BYTES, `${border - long}`)
+  const { reader } = await opened(segment)
+  const { records, error } = await readOn(reader, segment, 1, 250, TWO_CHUNKS_BYTES)
   t.is(error, undefined)
-  sameRecords(t, records, [segment], 1, 600)
+  sameRecords(t, records, [segment], 1, 250)
+})
+
+test('where there is no memory for a second chunk, one is read', async (t) => {
+  const segment = composeSegment({ firstLsn: 1, frames: framesOfOne(1, 600, 1000), sealed: true })
+  const { reader } = await opened(segment)
+  const begin = await reader.locate(1, { lastLsn: 600, sealed: true })
+  const allocate = Buffer.allocUnsafeSlow
+  let asked = 0
+  Buffer.allocUnsafeSlow = (bytes) => {
+    // The second chunk's is asked for first.
+    if (bytes === CHUNK_BYTES_MAX && asked++ === 0) throw new RangeError('Array buffer allocation failed')
+    return allocate(bytes)
+  }
+  try {
+    const { secondBatch, lastLsn } = await reader.records(begin, 1, 600, TWO_CHUNKS_BYTES)
+    t.is(secondBatch, undefined)
+    t.true(lastLsn > 200)
+  } finally {
+    Buffer.allocUnsafeSlow = allocate
+  }
 })
 
 test('damage at the border of two chunks is told after the good records before it', async (t) => {
