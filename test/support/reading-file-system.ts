@@ -27,6 +27,8 @@ export class ReadingFileSystem implements Pick<FileSystem, 'open' | 'list'> {
   lists = 0
   /** The most that one read hands out. */
   shortReadBytes = Number.POSITIVE_INFINITY
+  /** The most that a certain read hands out. */
+  mostOf: (read: ObservedRead) => number = () => Number.POSITIVE_INFINITY
   /** Run before a file is opened; it may reject. */
   beforeOpen: (path: string) => unknown = () => {}
   /** Run before bytes are copied; it may reject. */
@@ -74,7 +76,7 @@ export class ReadingFileSystem implements Pick<FileSystem, 'open' | 'list'> {
         try {
           const read = { path, position, length }
           await this.beforeRead(read)
-          const end = position + Math.min(length, this.shortReadBytes)
+          const end = position + Math.min(length, this.shortReadBytes, this.mostOf(read))
           const copied = file.bytes.subarray(position, end).copy(buffer, offset)
           this.bytesRead += copied
           await this.afterRead(read)
