@@ -8,6 +8,7 @@ import { openLog } from '../../src/log/open-log.js'
 import { recover } from '../../src/segment/recovery.js'
 import type { ThreadFault } from '../fixtures/failing-writer.js'
 import { FixtureProcess, within } from '../support/fixture-process.js'
+import { random } from '../support/random.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { missingTool, testWith } from '../support/tools.js'
 
@@ -32,7 +33,7 @@ const CALLS: readonly (readonly [keyof FileSystem, readonly number[]])[] = [
   ['syncDirectorySync', [2, 3]],
 ]
 
-/** EIO and ENOSPC, each once and for good, by turns. */
+/** EIO and ENOSPC, each once and for good, by turns, from one on that the seed decides. */
 const WAYS = [
   { error: 'EIO', once: true },
   { error: 'ENOSPC', once: false },
@@ -88,11 +89,14 @@ linux(
     const first = await work(temporaryDirectory(t), sound)
     t.deepEqual(first.errors, [])
     const before = belongings()
+    const numbers = random()
+    t.log(`seed ${numbers.seed}`)
+    const turn = numbers.below(WAYS.length)
     let runs = 0
     let told = 0
     for (const [call, places] of CALLS) {
       for (const nth of places) {
-        const ways = process.env['SLUICE_FAULTS'] === 'all' ? WAYS : WAYS.slice(runs % WAYS.length).slice(0, 1)
+        const ways = process.env['SLUICE_FAULTS'] === 'all' ? WAYS : WAYS.slice((turn + runs) % WAYS.length).slice(0, 1)
         for (const way of ways) {
           const fault = { call, nth, ...way }
           const where = JSON.stringify(fault)

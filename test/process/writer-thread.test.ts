@@ -6,6 +6,7 @@ import { Piscina } from 'piscina'
 import { SluiceError } from '../../src/errors.js'
 import { nodeFileSystem } from '../../src/fs/node-file-system.js'
 import type { Log, LogRecord } from '../../src/log/contract.js'
+import { openLogReader } from '../../src/log/log-reader.js'
 import { openLog } from '../../src/log/open-log.js'
 import { verifyLog } from '../../src/segment/verify.js'
 import { within } from '../support/fixture-process.js'
@@ -268,6 +269,11 @@ for (const memories of ['none', '+', '++', '+++', '++++', '+++++', '++++++', '-+
       await settled(log, log.close())
     }
     t.like(verifyLog(nodeFileSystem, directory), { ok: true, lastLsn: records.length })
+    const reader = await openLogReader(directory)
+    const { records: readBack } = await collect(reader.read())
+    await reader.close()
+    t.is(readBack.length, records.length)
+    for (const [at, record] of records.entries()) t.true(readBack[at]?.data.equals(record), `record ${at}, read back`)
     t.is(found.length, records.length)
     for (const [at, record] of records.entries()) t.true(found[at]?.data.equals(record), `record ${at}`)
   })

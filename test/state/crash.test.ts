@@ -14,6 +14,8 @@ test.before((t) => t.log(`seed ${seed} (set SLUICE_SEED to repeat it)`))
 /** `npm run test:state` asks for more. */
 const RUNS = Number(process.env['SLUICE_STATE_RUNS'] ?? 25)
 const KILLS = Number(process.env['SLUICE_STATE_KILLS'] ?? 3)
+/** What a process tells before it is killed: more where there is time for many kills. */
+const LINES_MAX = process.env['SLUICE_STATE_KILLS'] === undefined ? 1500 : 3000
 
 test('after a crash at any call the state is that of a prefix that holds every acknowledged write', async (t) => {
   const seen = { stopped: 0, checkpoints: 0, compressed: 0, migrated: 0, trimmed: 0 }
@@ -49,7 +51,7 @@ test('a process killed at any moment, again and again, leaves the state of a pre
     await writer.until('ready')
     // Once at least there is a snapshot; where in its life the others come, the seed decides.
     if (kill === 0) while (!(await writer.line()).startsWith('checkpoint '));
-    for (let lines = numbers.below(1500); lines > 0; lines--) await writer.line()
+    for (let lines = numbers.below(LINES_MAX); lines > 0; lines--) await writer.line()
     const { lines } = await writer.kill()
     const told = lines.filter((line) => line.startsWith('durable ')).map((line) => Number(line.slice(8)))
     const acknowledged = Math.max(last, ...told)

@@ -9,8 +9,8 @@ import { FixtureProcess } from './fixture-process.js'
 import type { Random } from './random.js'
 import type { Teardown } from './teardown.js'
 
-/** Marks from the moment on at which a process is ready, until it is killed. */
-const MARKS_MAX = 700
+/** Marks from the moment on at which a process is ready, until it is killed: more where there is time for many kills. */
+const MARKS_MAX = process.env['SLUICE_BEHIND_KILLS'] === undefined ? 700 : 2000
 /** In its first life it writes enough that segments are sealed, trimmed, and appended anew. */
 const MARKS_AT_FIRST = 300
 
