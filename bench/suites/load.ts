@@ -138,6 +138,9 @@ export function ratioAt(
   )
 }
 
+/** Which peers are compared with. */
+export type Peers = 'all' | 'whole records'
+
 /**
  * The peer, embedded or server, that has the best median of a figure, among those whose acknowledged records are durable,
  * or among those of them that never leave a part of a record behind.
@@ -146,7 +149,7 @@ export function bestPeer(
   results: readonly LoadTrial[],
   figure: (trial: LoadTrial) => number,
   best: 'highest' | 'lowest' = 'highest',
-  among: 'all' | 'whole records' = 'all',
+  among: Peers = 'all',
 ): DriverName | undefined {
   const peers = [...new Set(results.map(({ driver }) => driver))].filter((name) => isPeer(name, among))
   const [first] = peers
@@ -156,7 +159,7 @@ export function bestPeer(
   return first?.name
 }
 
-function isPeer(name: DriverName, among: 'all' | 'whole records'): boolean {
+function isPeer(name: DriverName, among: Peers): boolean {
   const { role, promise } = driverOf(name)
   if (among === 'whole records' && promise.tearsRecords) return false
   return (role === 'embedded' || role === 'server') && promise.isDurable !== false

@@ -11,6 +11,7 @@ import {
   type LoadTrial,
   OURS,
   type Ours,
+  type Peers,
   rateOf,
   ratioAt,
   runInTurns,
@@ -149,7 +150,7 @@ function wanted(trials: readonly LoadTrial[]): Figure[] {
     wanted: least,
     bound: 'at least',
   })
-  const againstBest = (producers: number, least: number, ours: Ours, among: 'all' | 'whole records'): Figure => {
+  const againstBest = (producers: number, least: number, ours: Ours, among: Peers): Figure => {
     const best = bestPeer(at(producers), rateOf, 'highest', among)
     const which = among === 'all' ? 'the best peer' : 'the best peer that tears no records'
     return {

@@ -70,8 +70,9 @@ export class SegmentReader {
     const reading = bytes > chunkBytes ? this.#file.readAhead(position.offset + chunkBytes) : undefined
     try {
       const first = await this.#chunk(position, fromLsn, lastLsn, chunkBytes)
-      const second = this.#behind(first, await reading, lastLsn)
       const batch = this.#batchOf(first, fromLsn, lastLsn)
+      // Where the end lies inside the last frame of the first chunk, that is the one at its `next`, and was had already.
+      const second = batch.lastLsn < lastLsn ? this.#behind(first, await reading, lastLsn) : undefined
       const secondBatch = second && this.#batchOf(second, batch.lastLsn + 1, lastLsn)
       return { batch, secondBatch, lastLsn: (secondBatch ?? batch).lastLsn, next: (second ?? first).next }
     } finally {
@@ -136,8 +137,6 @@ export class SegmentReader {
   /** The frames behind `first` that a chunk which was read with it holds; `undefined` where it shows none, for whatever reason. */
   #behind(first: FramesOfWindow, ahead: ReadAhead | undefined, lastLsn: number): FramesOfWindow | undefined {
     const { next } = first
-    // The end may lie inside the last frame of the first chunk: then that is the one at `next`.
-    if ((first.frames.at(-1)?.header.lastLsn ?? lastLsn) >= lastLsn) return undefined
     const window = ahead?.windowBehind(first.window, next.offset)
     if (window?.header(next).kind !== 'valid') return undefined
     const walked = this.#walk(window, next, next.firstLsn, lastLsn)
@@ -161,8 +160,10 @@ export class SegmentReader {
       if (header === undefined) break
       const frame = { header, offset: next.offset }
       if (header.lastLsn >= fromLsn) {
-        if (!window.holds(next.offset, header))
-          return next === begin ? { window, frames, next, cut: frame } : { window, frames, next }
+        if (!window.holds(next.offset, header)) {
+          if (next === begin) return { window, frames, next, cut: frame }
+          break
+        }
         frames.push(frame)
       }
       // Where the end lies inside a frame, who reads on later begins with that frame again.

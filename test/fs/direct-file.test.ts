@@ -18,8 +18,9 @@ import { openedDirectly } from '../../src/fs/direct-file.js'
 import { nodeFileSystem } from '../../src/fs/node-file-system.js'
 import { allocatePages, PAGE_BYTES, pageCeil, pageFloor } from '../../src/fs/pages.js'
 import { FixtureProcess } from '../support/fixture-process.js'
+import { missingSmallDisk, onSmallDisk } from '../support/small-disk.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
-import { missingTool, testWith } from '../support/tools.js'
+import { testWith } from '../support/tools.js'
 
 function folder(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-direct-'))
@@ -90,23 +91,18 @@ test('where a file can’t be opened once more, the descriptor that there is goe
   closeSync(fd)
 })
 
-const MOUNTED = 'mount -t tmpfs -o size=64k sluice "$1" && shift && exec "$@"'
-
-testWith(test, missingTool('unshare', '--mount', 'sh', '-c', 'mount -t tmpfs sluice /mnt'))(
-  'a full disk leaves no half-made file in the way of the next attempt',
-  async (t) => {
-    const directory = temporaryDirectory(t)
-    const wrapper = ['unshare', '--mount', 'sh', '-c', MOUNTED, 'sh', directory]
-    const { code, lines, complaints } = await new FixtureProcess(t, 'direct-on-full-disk', [directory], {
-      wrapper,
-    }).end()
-    t.is(code, 0, complaints)
-    const found = JSON.parse(lines[0] ?? '')
-    t.true(found.bytes > 0)
-    t.deepEqual(found.full, { outcome: 'ENOSPC', names: ['filler'] })
-    t.deepEqual(found.afterwards, { outcome: 'opened', names: ['file'] })
-  },
-)
+testWith(test, missingSmallDisk())('a full disk leaves no half-made file in the way of the next attempt', async (t) => {
+  const directory = temporaryDirectory(t)
+  const wrapper = onSmallDisk(directory, '64k')
+  const { code, lines, complaints } = await new FixtureProcess(t, 'direct-on-full-disk', [directory], {
+    wrapper,
+  }).end()
+  t.is(code, 0, complaints)
+  const found = JSON.parse(lines[0] ?? '')
+  t.true(found.bytes > 0)
+  t.deepEqual(found.full, { outcome: 'ENOSPC', names: ['filler'] })
+  t.deepEqual(found.afterwards, { outcome: 'opened', names: ['file'] })
+})
 
 const onLinux = testWith(test, process.platform === 'linux' ? undefined : 'only Linux has /proc/self/fd')
 

@@ -9,8 +9,9 @@ import { recover } from '../../src/segment/recovery.js'
 import type { ThreadFault } from '../fixtures/failing-writer.js'
 import { FixtureProcess, within } from '../support/fixture-process.js'
 import { random } from '../support/random.js'
+import { missingSmallDisk, onSmallDisk } from '../support/small-disk.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
-import { missingTool, testWith } from '../support/tools.js'
+import { testWith } from '../support/tools.js'
 
 /*
  * What faults-everywhere.test.ts tries at each call over the simulated file system, for a sample of calls with the real
@@ -125,14 +126,11 @@ linux(
   },
 )
 
-/** Mounts a small disk for one command alone: nothing is left of it when that has ended. */
-const MOUNTED = 'mount -t tmpfs -o size=2m sluice "$1" && shift && exec "$@"'
-
-testWith(test, missingTool('unshare', '--mount', 'sh', '-c', 'mount -t tmpfs sluice /mnt'))(
+testWith(test, missingSmallDisk())(
   'a disk that is full again and again: the writer thread takes back what does not fit, and goes on',
   async (t) => {
     const directory = temporaryDirectory(t)
-    const wrapper = ['unshare', '--mount', 'sh', '-c', MOUNTED, 'sh', directory]
+    const wrapper = onSmallDisk(directory, '2m')
     const { code, lines, complaints } = await new FixtureProcess(t, 'full-disk', [directory], { wrapper }).end()
     t.is(code, 0, complaints)
     t.is(lines.length, 1, lines.join('\n'))

@@ -9,10 +9,12 @@ import { FixtureProcess } from './fixture-process.js'
 import type { Random } from './random.js'
 import type { Teardown } from './teardown.js'
 
-/** Marks from the moment on at which a process is ready, until it is killed: more where there is time for many kills. */
-const MARKS_MAX = process.env['SLUICE_BEHIND_KILLS'] === undefined ? 700 : 2000
+/** Where many kills are asked for, each process lives longer, too. */
+const IS_LONG = process.env['SLUICE_BEHIND_KILLS'] !== undefined
+/** Marks from the moment on at which a process is ready, until it is killed. */
+const MARKS_MAX = IS_LONG ? 2000 : 700
 /** In its first life it writes enough that segments are sealed, trimmed, and appended anew. */
-const MARKS_AT_FIRST = 300
+const MARKS_AT_FIRST = IS_LONG ? 1000 : 300
 
 export interface BehindKillFigures {
   kills: number
