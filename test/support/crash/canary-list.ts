@@ -35,7 +35,7 @@ const DEFERRED_READS: Profile = {
   ...MIXED,
   name: 'deferred reads',
   weights: { append: 20, many: 2, turns: 10, read: 8, flush: 2 },
-  options: [{ segmentBytes: 16 * 1024, maxPendingBytes: 64 * 1024, flush: { everyMs: 5 } }],
+  options: [{ segmentBytes: 16 * 1024, maxPendingBytes: 128 * 1024, flush: { everyMs: 5 } }],
 }
 
 /** Lets readers in the log's process know what is written. */
