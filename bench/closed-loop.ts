@@ -62,7 +62,8 @@ type Synchronous = Subject & { kind: 'synchronous' }
 /** What the producers of one trial share. */
 interface Run {
   on: boolean
-  measuring: boolean
+  /** Latencies of appends from then on are kept: what began before may have waited for what is done when a measurement begins. */
+  measuredFromMs: number
   records: number
   readonly recordsPerAppend: number
   readonly latenciesMs: number[]
@@ -91,14 +92,14 @@ async function measureAsynchronous(
   const meter = new CpuMeter()
   const recordsBefore = run.records
   const startedAt = performance.now()
-  run.measuring = true
+  run.measuredFromMs = startedAt
   // On a machine that does something else meanwhile, the time can pass without a single record: then it goes on.
   do await delay(duration.seconds * 1000)
   while (run.latenciesMs.length === 0)
   const elapsedMs = performance.now() - startedAt
   const cpu = meter.read()
   const records = run.records - recordsBefore
-  run.measuring = false
+  run.measuredFromMs = Number.POSITIVE_INFINITY
   loopDelay.disable()
   const batchesAfter = subject.batchCounts?.()
 
@@ -115,7 +116,7 @@ async function measureAsynchronous(
 
 /** Starts all producers. */
 function startLoad(append: () => Promise<unknown>, { producers, recordsPerAppend }: Workload) {
-  const run: Run = { on: true, measuring: false, records: 0, recordsPerAppend, latenciesMs: [] }
+  const run: Run = { on: true, measuredFromMs: Number.POSITIVE_INFINITY, records: 0, recordsPerAppend, latenciesMs: [] }
   // Spread over all producers, so that they stand for those that come early in a turn and those that come late.
   const probeEvery = Math.ceil(producers / PROBES_MAX)
   const ends = Array.from({ length: producers }, (_, at) =>
@@ -161,7 +162,7 @@ async function probe(append: () => Promise<unknown>, run: Run): Promise<void> {
   while (run.on) {
     const startedAt = performance.now()
     await append()
-    if (run.measuring) run.latenciesMs.push(performance.now() - startedAt)
+    if (startedAt >= run.measuredFromMs) run.latenciesMs.push(performance.now() - startedAt)
     run.records += run.recordsPerAppend
   }
 }

@@ -90,7 +90,7 @@ export class Figures {
 
   /** Everything up to now, as data that later records don't change. */
   snapshot(occupancy: Occupancy): LogStats {
-    const copies = forEachHistogram((name) => this.#histograms[name].copy())
+    const snapshots = forEachHistogram((name) => this.#histograms[name].snapshot())
     return {
       records: this.#records,
       bytes: this.#bytes,
@@ -100,8 +100,8 @@ export class Figures {
       failures: this.#failures,
       rotations: this.#rotations,
       batchesByCause: { ...this.#batchesByCause },
-      histograms: forEachHistogram((name) => copies[name].summary()),
-      hgrm: (name) => copies[name].hgrm(),
+      histograms: forEachHistogram((name) => snapshots[name].summary),
+      hgrm: (name) => snapshots[name].hgrm(),
       pendingBytes: occupancy.pendingBytes,
       waiting: occupancy.waiting,
       waitingBytes: occupancy.waitingBytes,

@@ -50,7 +50,7 @@ export class FlushFigures {
       totalSaveErrors: this.#totalSaveErrors,
       consecutiveFailures: this.#consecutiveFailures,
       lastSuccessfulFlush: this.#lastSuccessMs === undefined ? undefined : new Date(this.#lastSuccessMs),
-      flushMs: this.#durations.summary(),
+      flushMs: this.#durations.snapshot().summary,
     }
   }
 }

@@ -1,5 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
+import float64 from 'hdr-histogram-js/dist/Float64Histogram.js'
 import { BYTES, Distribution, NANOSECONDS, RECORDS } from '../../src/observe/distribution.js'
 import { Figures } from '../../src/observe/figures.js'
 import { GuardedEmitter } from '../../src/observe/guarded-emitter.js'
@@ -137,7 +138,7 @@ test('percentiles agree with a sorted array within three digits', (t) => {
     fc.property(fc.array(spread, { minLength: 1, maxLength: 400 }), (values) => {
       const distribution = new Distribution(scale)
       for (const value of values) distribution.record(value, 1)
-      const { p50, p90, p99, p999, max, mean, count } = distribution.summary()
+      const { p50, p90, p99, p999, max, mean, count } = distribution.snapshot().summary
       for (const [percentile, shown] of Object.entries({ 50: p50, 90: p90, 99: p99, 99.9: p999 })) {
         const exact = exactPercentile(values, Number(percentile))
         if (shown < exact || shown > exact * 1.001) {
@@ -154,22 +155,22 @@ test('percentiles agree with a sorted array within three digits', (t) => {
 
 test('an empty distribution is all zeros, and still prints', (t) => {
   const distribution = new Distribution(NANOSECONDS)
-  t.deepEqual(distribution.summary(), { p50: 0, p90: 0, p99: 0, p999: 0, max: 0, mean: 0, count: 0 })
-  t.regex(distribution.hgrm(), /Total count {4}= {12}0\]/)
+  t.deepEqual(distribution.snapshot().summary, { p50: 0, p90: 0, p99: 0, p999: 0, max: 0, mean: 0, count: 0 })
+  t.regex(distribution.snapshot().hgrm(), /Total count {4}= {12}0\]/)
 })
 
 test('zero is a value, and a count of zero is nothing', (t) => {
   const distribution = new Distribution(NANOSECONDS)
   distribution.record(5, 0)
-  t.is(distribution.summary().count, 0)
+  t.is(distribution.snapshot().summary.count, 0)
   distribution.record(0, 3)
-  t.deepEqual(distribution.summary(), { p50: 0, p90: 0, p99: 0, p999: 0, max: 0, mean: 0, count: 3 })
+  t.deepEqual(distribution.snapshot().summary, { p50: 0, p90: 0, p99: 0, p999: 0, max: 0, mean: 0, count: 3 })
 })
 
 test('no percentile lies above the maximum', (t) => {
   const distribution = new Distribution(NANOSECONDS)
   distribution.record(1_234_567, 10)
-  const { p50, p999, max } = distribution.summary()
+  const { p50, p999, max } = distribution.snapshot().summary
   t.is(max, 1.234567)
   t.is(p50, max)
   t.is(p999, max)
@@ -181,7 +182,7 @@ test('a value above the top counts as the top, infinity too', (t) => {
     distribution.record(scale.top, 1)
     distribution.record(scale.top * 1000, 2)
     distribution.record(Number.POSITIVE_INFINITY, 1)
-    const { count, max, mean } = distribution.summary()
+    const { count, max, mean } = distribution.snapshot().summary
     t.is(count, 4)
     t.is(max, scale.top / scale.unit)
     t.is(mean, max)
@@ -193,7 +194,7 @@ test('a bucket counts further than 32 bits', (t) => {
   const many = 2 ** 32 - 1
   for (let i = 0; i < 4; i += 1) distribution.record(150_000, many)
   distribution.record(9_000_000, 2)
-  const { count, p50, p99 } = distribution.summary()
+  const { count, p50, p99 } = distribution.snapshot().summary
   t.is(count, 4 * many + 2)
   t.true(p50 < 0.151 && p99 < 0.151)
 })
@@ -201,30 +202,55 @@ test('a bucket counts further than 32 bits', (t) => {
 test('fractions are rounded', (t) => {
   const distribution = new Distribution(RECORDS)
   distribution.record(6.6, 1)
-  t.is(distribution.summary().max, 7)
+  t.is(distribution.snapshot().summary.max, 7)
 })
 
 for (const value of [-1, Number.NaN, Number.NEGATIVE_INFINITY]) {
   test(`${value} is refused, and leaves no trace`, (t) => {
     const distribution = new Distribution(NANOSECONDS)
     distribution.record(1000, 1)
-    const before = distribution.summary()
+    const before = distribution.snapshot().summary
     t.throws(() => distribution.record(value, 1), { instanceOf: RangeError, message: new RegExp(`no ${value}`) })
-    t.deepEqual(distribution.summary(), before)
+    t.deepEqual(distribution.snapshot().summary, before)
   })
 }
 
-test('a copy keeps its counts, and the original its own', (t) => {
+test('a snapshot of a distribution keeps its counts', (t) => {
   const distribution = new Distribution(NANOSECONDS)
   for (const value of [3, 70_000, 60_000_000_000]) distribution.record(value, 2)
-  const copy = distribution.copy()
-  const before = { summary: copy.summary(), hgrm: copy.hgrm() }
-  t.deepEqual(before.summary, distribution.summary())
-  t.is(before.hgrm, distribution.hgrm())
+  const snapshot = distribution.snapshot()
+  const before = { summary: { ...snapshot.summary }, hgrm: snapshot.hgrm() }
   distribution.record(3_000_000_000_000, 1000)
-  t.deepEqual({ summary: copy.summary(), hgrm: copy.hgrm() }, before)
-  copy.record(1, 1)
-  t.is(distribution.summary().count, 1006)
+  distribution.record(3, 1)
+  t.deepEqual({ summary: snapshot.summary, hgrm: snapshot.hgrm() }, before)
+  t.is(distribution.snapshot().summary.count, 1007)
+})
+
+test('percentiles and the text are those of the library', (t) => {
+  const scale = { ...NANOSECONDS, unit: 1 }
+  const counted = fc.array(fc.tuple(fc.oneof(spread, fc.constant(0)), fc.integer({ min: 1, max: 1000 })), {
+    minLength: 1,
+    maxLength: 60,
+  })
+  fc.assert(
+    fc.property(counted, (values) => {
+      const distribution = new Distribution(scale)
+      const histogram = new float64.default(1, scale.usual, 3)
+      histogram.autoResize = true
+      for (const [value, count] of values) {
+        distribution.record(value, count)
+        histogram.recordValueWithCount(value, count)
+      }
+      const { summary, hgrm } = distribution.snapshot()
+      const expected = [50, 90, 99, 99.9].map((percent) => histogram.getValueAtPercentile(percent))
+      t.deepEqual(
+        [summary.p50, summary.p90, summary.p99, summary.p999],
+        expected.map((value) => Math.min(value, summary.max)),
+      )
+      t.is(hgrm(), histogram.outputPercentileDistribution(5, 1))
+    }),
+    { numRuns: 30 },
+  )
 })
 
 interface Events {
