@@ -2,10 +2,10 @@ import { fromErrorRecord, SluiceError } from '../errors.js'
 import { frameBytesFor, recordBytes } from '../format/frame.js'
 import type { Figures, Occupancy } from '../observe/figures.js'
 import type { AckLevel, ResolvedTuning } from '../options.js'
-import { monotonicMs } from '../ring/clock.js'
 import type { RingProducer } from '../ring/producer.js'
 import type { ProgressReport, WriterReport } from '../ring/report.js'
 import type { RecoveredLog } from '../segment/recovered-log.js'
+import { Acknowledger } from './acknowledger.js'
 import type { Committer } from './committer.js'
 import { FrameEncoder } from './frame-encoder.js'
 import { FrameQueue } from './frame-queue.js'
@@ -48,6 +48,7 @@ export class Coordinator {
   readonly #queue = new FrameQueue()
   readonly #flushes = new LsnRequests<number>()
   readonly #trims = new LsnRequests<void>()
+  readonly #acknowledger: Acknowledger
   readonly #room: WaitingRoom
   readonly #prepared: PreparedWatch
   readonly #maxFrameRecords: number
@@ -75,7 +76,17 @@ export class Coordinator {
     this.#maxFrameRecords = tuning.flush.kind === 'immediate' ? 1 : Math.min(SLICE_RECORDS, tuning.batch.maxRecords)
     this.#encoder = new FrameEncoder(this.#ring, { maxRecords: this.#maxFrameRecords, maxBytes: tuning.batch.maxBytes })
     this.#maxPendingAppends = Math.floor(this.#ring.capacityBytes / APPEND_COST_BYTES)
-    this.#handover = new Handover(committer, this.#encoder, (frame) => this.#handedOver(frame))
+    this.#acknowledger = new Acknowledger({
+      acknowledge: (frame, nowMs) => this.#acknowledge(frame, nowMs),
+      resumed: () => {
+        this.#resolveFlushes()
+        this.#room.admit()
+      },
+    })
+    this.#handover = new Handover(committer, this.#encoder, {
+      closed: (frame) => this.#handedOver(frame),
+      isAcknowledging: () => this.#acknowledger.isBehind,
+    })
     const { onFull, maxWaiting } = tuning
     const maxBytes = tuning.maxPendingBytes - this.#ring.capacityBytes
     this.#room = new WaitingRoom(
@@ -169,7 +180,10 @@ export class Coordinator {
     const refusal = this.#refusal(undefined)
     if (refusal !== undefined) return refusal
     const lsn = this.nextLsn - 1
-    if (lsn <= this.#durableLsn) return Promise.resolve(this.#durableLsn)
+    if (lsn <= this.#durableLsn) {
+      // Not before the appends that it waits for.
+      return this.#acknowledger.isBehind ? this.#flushes.add(lsn) : Promise.resolve(this.#durableLsn)
+    }
     this.#handover.closeFrame()
     this.#ring.requestFlush(lsn)
     const flushed = this.#flushes.add(lsn)
@@ -308,6 +322,7 @@ export class Coordinator {
         this.#prepared.note(report.bytes, report.settled)
         break
       case 'closed':
+        this.#finishAcknowledging()
         // One that was asked for while another was under way: the writer may have finished before it heard of it.
         this.#trims.rejectAbove(0, () => closedError())
         if (!this.#queue.isEmpty)
@@ -324,29 +339,42 @@ export class Coordinator {
       const frame = this.#queue.nextWritten(report.writtenLsn)
       if (frame === undefined) break
       written.push(frame)
-      if (frame.ack === 'written') this.#acknowledge(frame)
+      if (frame.ack === 'written') this.#acknowledger.push(frame)
     }
-    this.#settleDurable()
-    this.#flushes.resolveUpTo(this.#durableLsn, this.#durableLsn)
+    this.#letGo(report.writtenLsn)
+    this.#acknowledger.begin()
+    this.#resolveFlushes()
     this.#listener.progress(report, written)
     this.#room.admit()
   }
 
-  #settleDurable(): void {
-    const nowMs = monotonicMs()
+  /** Lets go of the frames that have come to their level: their appends are told by and by, but there is room at once. */
+  #letGo(writtenLsn: number): void {
     for (let frame = this.#queue.front; frame !== undefined; frame = this.#queue.front) {
-      if (!frame.settled && frame.lastLsn <= this.#durableLsn) {
-        this.#acknowledge(frame)
-        this.#figures.recordAppends((nowMs - frame.acceptedMs) * 1e6, frame.recordCount)
-      }
-      if (!frame.settled) return
+      if (frame.lastLsn > (frame.ack === 'written' ? writtenLsn : this.#durableLsn)) return
+      if (frame.ack === 'durable') this.#acknowledger.push(frame)
       this.#queue.shift()
       this.#release(frame)
     }
   }
 
-  #acknowledge(frame: PendingFrame): void {
-    this.#pendingAppends -= frame.acknowledge()
+  #acknowledge(frame: PendingFrame, nowMs: number): number {
+    const appends = frame.acknowledge()
+    this.#pendingAppends -= appends
+    if (frame.ack === 'durable') this.#figures.recordAppends((nowMs - frame.acceptedMs) * 1e6, frame.recordCount)
+    return appends
+  }
+
+  /** What was acknowledged by the committer stands, whatever is told next. */
+  #finishAcknowledging(): void {
+    this.#acknowledger.finish()
+    this.#resolveFlushes()
+  }
+
+  /** A flush is told behind the appends that it waited for. */
+  #resolveFlushes(): void {
+    const { firstLsn = Number.POSITIVE_INFINITY } = this.#acknowledger
+    this.#flushes.resolveUpTo(Math.min(this.#durableLsn, firstLsn - 1), this.#durableLsn)
   }
 
   #release(frame: PendingFrame): void {
@@ -357,6 +385,7 @@ export class Coordinator {
 
   /** The disk was full: all above `lsn` was cut off again, and the writer waits to be resumed. */
   #rollBack(lsn: number, cause: Error): void {
+    this.#finishAcknowledging()
     const rejected = this.#queue.removeAbove(lsn)
     const open = this.#encoder.rollBack(lsn)
     if (open !== undefined) rejected.push(open)
@@ -387,6 +416,7 @@ export class Coordinator {
   /** Latches the log: nothing is acknowledged any more. */
   #fail(cause: Error): void {
     if (this.#failure !== undefined) return
+    this.#finishAcknowledging()
     const failure = latchError(cause, this.#durableLsn, this.#handover.writtenLsn)
     this.#failure = failure
     this.#handover.stop()

@@ -14,12 +14,20 @@ const ANNOUNCE_BYTES = 80 * 1024
  */
 const CHECKSUM_BYTES_A_TURN = 256 * 1024
 
+/** What a {@link Handover} tells, and asks. */
+export interface HandoverListener {
+  /** A frame was closed, and put into the ring. */
+  closed(frame: PendingFrame): void
+  /** Whether others are told of their appends in the turns that follow, who may append again: then a commit waits for them. */
+  isAcknowledging(): boolean
+}
+
 /** Hands frames over to the writer: closes the open one, and shows those that are in the ring when that is worth it. */
 export class Handover {
   readonly #committer: Committer
   readonly #ring: RingProducer
   readonly #encoder: FrameEncoder
-  readonly #closed: (frame: PendingFrame) => void
+  readonly #listener: HandoverListener
   /** How far the writer is known to have come. */
   writtenLsn = 0
   #unannouncedBytes = 0
@@ -29,18 +37,21 @@ export class Handover {
   #checksummedBytes = 0
   #turnEnds: NodeJS.Immediate | undefined
   readonly #endTurn = (): void => {
+    if (this.#listener.isAcknowledging()) {
+      this.#turnEnds = setImmediate(this.#endTurn)
+      return
+    }
     this.#turnEnds = undefined
     this.closeFrame()
     this.#checksummedBytes = 0
     if (this.#unannouncedBytes > 0) this.announce()
   }
 
-  /** @param closed is told each frame that was closed, and put into the ring */
-  constructor(committer: Committer, encoder: FrameEncoder, closed: (frame: PendingFrame) => void) {
+  constructor(committer: Committer, encoder: FrameEncoder, listener: HandoverListener) {
     this.#committer = committer
     this.#ring = committer.ring
     this.#encoder = encoder
-    this.#closed = closed
+    this.#listener = listener
   }
 
   /** Something was put into the open frame: at the end of the turn it is handed over. */
@@ -53,7 +64,7 @@ export class Handover {
     const frame = this.#encoder.handOver(this.#sparesChecksum())
     if (frame === undefined) return
     this.#unannouncedBytes += frame.frameBytes
-    this.#closed(frame)
+    this.#listener.closed(frame)
     if (this.#unannouncedBytes >= ANNOUNCE_BYTES) this.announce()
   }
 
