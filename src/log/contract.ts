@@ -79,7 +79,8 @@ export type BatchCause = 'idle' | 'records' | 'bytes' | 'delay' | 'flush' | 'imm
 
 /**
  * A listener that throws never harms the commit path: what it throws is thrown again, outside of it. Listeners are told
- * once the promises of a batch are settled, but before the code that awaits them goes on: that has to wait its turn.
+ * of a batch before the code that awaits its promises goes on, which it does in one turn of the event loop or, where there
+ * is much of it, in several.
  */
 export interface LogEvents {
   /**

@@ -23,7 +23,7 @@ const SLICE_BYTES = 32 * 1024
 /** However small the records: each append that is pending costs about this much beside its bytes. */
 const APPEND_COST_BYTES = 128
 
-/** What the coordinator tells the log, after it has settled what had to be settled. */
+/** What the coordinator tells the log, after it has settled what had to be settled, or, of a large batch, the first of it. */
 export interface CoordinatorListener {
   /** A batch was written, or a sync made; `frames` are those that the batch brought to the segment. */
   progress(report: ProgressReport, frames: readonly PendingFrame[]): void

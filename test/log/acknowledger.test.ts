@@ -1,14 +1,9 @@
 import test from 'ava'
-import { toErrorRecord } from '../../src/errors.js'
-import { systemError } from '../../src/fs/system-error.js'
 import { Acknowledger } from '../../src/log/acknowledger.js'
 import { PendingFrame } from '../../src/log/pending-frame.js'
-import { scripted } from '../support/scripted-committer.js'
+import { MOST_APPENDS, NO_DISK, NO_SPACE, scripted } from '../support/scripted-committer.js'
 import { LEAST_PENDING_BYTES, quiet, turn, watch } from '../support/simulated-log.js'
 import { SteppedClock } from '../support/stepped-clock.js'
-
-/** A shared memory of 8 KiB takes this many appends, however small they are. */
-const MOST_APPENDS = 64
 
 /** Frames of so many appends each, whose callers take so long each once they are told, and what is told in each slice. */
 function acknowledging({ frames, appends, costMs }: { frames: number; appends: number; costMs: number }) {
@@ -135,8 +130,8 @@ test('the loop goes round between them', async (t) => {
 
 test('what was reported durable is resolved, whatever is reported in the same turn', async (t) => {
   const reports = {
-    failed: { kind: 'failed', writtenLsn: 896, durableLsn: 896, error: noDisk() },
-    rollback: { kind: 'rollback', lsn: 896, error: noSpace() },
+    failed: { kind: 'failed', writtenLsn: 896, durableLsn: 896, error: NO_DISK },
+    rollback: { kind: 'rollback', lsn: 896, error: NO_SPACE },
   } as const
   for (const [kind, report] of Object.entries(reports)) {
     const { coordinator, committer, order } = await appended(1000)
@@ -204,11 +199,3 @@ test.serial('who waits for room is let in as others are told', async (t) => {
   await turn()
   t.is(committer.take().length, MOST_APPENDS)
 })
-
-function noDisk() {
-  return toErrorRecord(systemError('EIO', 'fdatasync'))
-}
-
-function noSpace() {
-  return toErrorRecord(systemError('ENOSPC', 'write'))
-}

@@ -1,10 +1,8 @@
 import test from 'ava'
-import { toErrorRecord } from '../../src/errors.js'
-import { systemError } from '../../src/fs/system-error.js'
 import type { Coordinator } from '../../src/log/coordinator.js'
 import type { AckLevel } from '../../src/options.js'
 import { readDraftNotes } from '../../src/ring/draft-notes.js'
-import { scripted } from '../support/scripted-committer.js'
+import { MOST_APPENDS, NO_DISK, NO_SPACE, scripted } from '../support/scripted-committer.js'
 import {
   LEAST_PENDING_BYTES,
   quiet,
@@ -15,11 +13,6 @@ import {
   turn,
   watch,
 } from '../support/simulated-log.js'
-
-const noSpace = toErrorRecord(systemError('ENOSPC', 'write'))
-const noDisk = toErrorRecord(systemError('EIO', 'fdatasync'))
-/** A shared memory of 8 KiB takes this many appends, however small they are. */
-const MOST_APPENDS = 64
 
 function append(coordinator: Coordinator, text: string, ack: AckLevel = 'durable'): Promise<number> {
   return coordinator.append(text, Buffer.byteLength(text), ack, undefined)
@@ -133,7 +126,7 @@ test('what the writer had taken is indeterminate, what was queued behind was not
   const ready = coordinator.ready()
   const trimmed = coordinator.trim(1)
   t.true(coordinator.occupancy.pendingBytes > 0)
-  committer.report({ kind: 'failed', writtenLsn: 1, durableLsn: 0, error: noDisk })
+  committer.report({ kind: 'failed', writtenLsn: 1, durableLsn: 0, error: NO_DISK })
   const indeterminate = { code: 'SLUICE_COMMIT_FAILED', outcome: 'indeterminate', syscall: 'fdatasync' } as const
   const notWritten = { ...indeterminate, outcome: 'not-written' } as const
   await rejects(t, taken, { ...indeterminate, firstLsn: 1, lastLsn: 1 })
@@ -149,7 +142,7 @@ test('what the writer had taken is indeterminate, what was queued behind was not
   }
   await rejects(t, coordinator.ready(), { code: 'SLUICE_FAILED' })
   await rejects(t, coordinator.trim(1), { code: 'SLUICE_FAILED' })
-  committer.report({ kind: 'failed', writtenLsn: 1, durableLsn: 0, error: noDisk })
+  committer.report({ kind: 'failed', writtenLsn: 1, durableLsn: 0, error: NO_DISK })
   t.is(told.length, 1, 'a log fails once')
   await coordinator.close()
   t.true(committer.stopped)
@@ -177,7 +170,7 @@ test('a rollback frees the LSNs above, keeps what was written, and goes on', asy
   const behind = appendMany(coordinator, ['behind', 'behind'])
   const open = append(coordinator, 'open')
   const flushed = coordinator.flush()
-  committer.report({ kind: 'rollback', lsn: 1, error: noSpace })
+  committer.report({ kind: 'rollback', lsn: 1, error: NO_SPACE })
   t.is(coordinator.nextLsn, 2)
   t.is(committer.resumes, 1)
   const full = { code: 'SLUICE_DISK_FULL', outcome: 'not-written' } as const
@@ -211,7 +204,7 @@ test('a listener told of a rollback may append and flush: its LSNs are the new o
     again = append(coordinator, 'again')
     flushed = coordinator.flush()
   }
-  committer.report({ kind: 'rollback', lsn: 0, error: noSpace })
+  committer.report({ kind: 'rollback', lsn: 0, error: NO_SPACE })
   await Promise.all([lost, lostFlush])
   t.is(committer.consumer.flushTarget, 1)
   t.deepEqual(committer.take(), [1])
@@ -286,7 +279,7 @@ test('what a rollback takes while the log is closing, close() tells', async (t) 
   const closed = rejects(t, coordinator.close(), { code: 'SLUICE_DISK_FULL', firstLsn: 1, lastLsn: 1 })
   t.true(committer.consumer.closeRequested)
   committer.take()
-  committer.report({ kind: 'rollback', lsn: 0, error: noSpace })
+  committer.report({ kind: 'rollback', lsn: 0, error: NO_SPACE })
   await lost
   committer.report({ kind: 'closed', durableLsn: 0 })
   await closed

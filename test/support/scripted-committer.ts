@@ -1,4 +1,6 @@
+import { toErrorRecord } from '../../src/errors.js'
 import { readUint64 } from '../../src/format/checksum.js'
+import { systemError } from '../../src/fs/system-error.js'
 import type { Committer, CommitterListener } from '../../src/log/committer.js'
 import { Coordinator } from '../../src/log/coordinator.js'
 import { Figures } from '../../src/observe/figures.js'
@@ -107,6 +109,12 @@ export class ScriptedCommitter implements Committer {
     })
   }
 }
+
+/** What a writer reports of a disk that is full, and of one that fails. */
+export const NO_SPACE = toErrorRecord(systemError('ENOSPC', 'write'))
+export const NO_DISK = toErrorRecord(systemError('EIO', 'fdatasync'))
+/** A shared memory of 8 KiB takes this many appends, however small they are. */
+export const MOST_APPENDS = 64
 
 /** What a coordinator told, in its order. */
 export type Told = readonly [
