@@ -1,15 +1,15 @@
-import { isDiskFull, toErrorRecord } from '../errors.js'
+import { toErrorRecord } from '../errors.js'
 import type { FileAccess, FileSystem } from '../fs/file-system.js'
 import { withSystemErrors } from '../fs/io-error.js'
 import { monotonicMs } from '../ring/clock.js'
 import type { RingConsumer } from '../ring/consumer.js'
-import type { ProgressReport, ReportedCause, ReportSink } from '../ring/report.js'
-import { MarkFile } from '../segment/mark-file.js'
+import type { ProgressReport, ReportSink } from '../ring/report.js'
 import { type Placement, RotatingSegments, WriteTakenBack } from '../segment/rotating-segments.js'
 import { FailedSync } from '../segment/segment-writer.js'
-import { Batch } from './batch.js'
-import { BatchDelay } from './batch-delay.js'
+import type { Batch } from './batch.js'
+import { BatchIntake } from './batch-intake.js'
 import { CommitTimes } from './commit-times.js'
+import { type DurableEnd, DurableMark } from './durable-mark.js'
 import { FlushSchedule } from './flush-schedule.js'
 import { Trimmer } from './trimmer.js'
 import type { WriterOptions, WriterStart } from './writer-options.js'
@@ -39,16 +39,13 @@ export class Writer {
   readonly #options: WriterOptions
   readonly #ring: RingConsumer
   readonly #reports: ReportSink
-  readonly #marks: MarkFile
+  readonly #mark: DurableMark
+  readonly #intake: BatchIntake
   readonly #schedule: FlushSchedule
-  readonly #delay: BatchDelay
   readonly #trimmer: Trimmer
   readonly #times = new CommitTimes()
   readonly #segments: RotatingSegments
   #writtenLsn: number
-  #durableLsn: number
-  /** Where the durable frames end: what the mark file tells readers in other processes. */
-  #durableEnd: { segmentFirstLsn: number; endOffset: number }
   #averageBatchBytes = 0
   #stopped: 'no' | 'rolled-back' | 'latched' | 'closed' = 'no'
 
@@ -75,9 +72,7 @@ export class Writer {
     this.#ring = ring
     this.#reports = reports
     this.#writtenLsn = start.lastLsn
-    this.#durableLsn = start.lastLsn
     this.#schedule = new FlushSchedule(options.flush)
-    this.#delay = new BatchDelay(options.batch.maxDelayMs)
     this.#trimmer = new Trimmer(fileSystem, options.directory, start.firstLsn, start.segments)
     const { directory, segmentBytes, preparedSegments } = options
     // Where syncs are put off, the page cache takes the writes in much sooner than the device would.
@@ -85,16 +80,17 @@ export class Writer {
     const fillsActive = preparedSegments > 0 && this.#schedule.ever
     const files = { directory, segmentBytes, preparedSegments, fillsActive, access }
     const rotationStart = { ...start, ...files, previousEndOffset: start.previous.endOffset }
-    this.#marks = MarkFile.open(fileSystem, directory)
+    this.#mark = DurableMark.open(fileSystem, directory, start.lastLsn)
     try {
       this.#segments = new RotatingSegments(fileSystem, rotationStart, this.#times, (state) =>
         reports.send({ kind: 'prepared', ...state }),
       )
     } catch (error) {
-      this.#marks.close()
+      this.#mark.close()
       throw error
     }
-    this.#durableEnd = { segmentFirstLsn: this.#trimmer.lastSegment, endOffset: this.#segments.endOffset }
+    this.#mark.advance(start.lastLsn, this.#endIn(this.#trimmer.lastSegment))
+    this.#intake = new BatchIntake(options, ring, this.#segments, this.#mark)
     this.rest()
   }
 
@@ -146,12 +142,11 @@ export class Writer {
     if (this.#stopped !== 'no') return
     try {
       this.#segments.trimZeros()
-      this.#noteProgress(true)
-      this.#marks.sync()
+      this.#mark.noteClosed(this.#trimmer.firstLsn)
       this.#segments.close()
-      this.#marks.close()
+      this.#mark.close()
       this.#stopped = 'closed'
-      this.#reports.send({ kind: 'closed', durableLsn: this.#durableLsn })
+      this.#reports.send({ kind: 'closed', durableLsn: this.#mark.lsn })
     } catch (error) {
       this.#latch(error)
     }
@@ -162,7 +157,7 @@ export class Writer {
     if (this.#stopped === 'closed') return
     this.#stopped = 'closed'
     await this.#segments.stopPreparing()
-    for (const file of [this.#segments, this.#marks]) {
+    for (const file of [this.#segments, this.#mark]) {
       try {
         file.close()
       } catch {
@@ -177,8 +172,8 @@ export class Writer {
     const { closeRequested } = this.#ring
     let holdUntilMs = Number.POSITIVE_INFINITY
     if (this.#ring.available > 0) {
-      const batch = this.#collect()
-      holdUntilMs = this.#holdUntilMs(batch)
+      const batch = this.#intake.look()
+      holdUntilMs = this.#intake.holdUntilMs(batch)
       if (holdUntilMs <= nowMs) {
         this.#commit(batch, nowMs)
         if (this.#stopped !== 'no') return 'stopped'
@@ -186,13 +181,13 @@ export class Writer {
         return 0
       }
     }
-    if (this.#durableLsn < this.#writtenLsn && (this.#wantsFlush || this.#schedule.dueMs <= nowMs)) {
+    if (this.#mark.lsn < this.#writtenLsn && (this.#intake.wantsFlush || this.#schedule.dueMs <= nowMs)) {
       this.#sync()
       return 0
     }
     if (this.#trim()) return 0
     if (closeRequested) return 'closing'
-    const isHeldShortly = holdUntilMs < Number.POSITIVE_INFINITY && this.#delay.isAdaptive
+    const isHeldShortly = holdUntilMs < Number.POSITIVE_INFINITY && this.#intake.holdsShortly
     if (!isHeldShortly && this.#zeroFill()) return 0
     return Math.max(0, Math.min(holdUntilMs, this.#schedule.dueMs) - nowMs)
   }
@@ -200,42 +195,16 @@ export class Writer {
   /** Does one step of a trim. Returns whether there was one to do. */
   #trim(): boolean {
     const request = this.#ring.trims
-    const done = this.#trimmer.step(request, this.#ring.trimTarget, (firstLsn) => this.#noteTrimWithRoom(firstLsn))
+    const done = this.#trimmer.step(request, this.#ring.trimTarget, (firstLsn) =>
+      // What is prepared goes before a trim is refused.
+      this.#mark.noteTrim(firstLsn, () => this.#segments.giveUpPrepared()),
+    )
     if (done !== undefined && done !== 'more') this.#reports.send(done)
     return done !== undefined
   }
 
-  get #wantsFlush(): boolean {
-    return this.#ring.closeRequested || this.#ring.flushTarget > this.#durableLsn
-  }
-
-  #collect(): Batch {
-    const { flush, batch } = this.#options
-    return Batch.collect(this.#ring, {
-      maxFrames: flush.kind === 'immediate' ? 1 : Number.POSITIVE_INFINITY,
-      maxRecords: batch.maxRecords,
-      maxBytes: batch.maxBytes,
-      roomBytes: this.#segments.roomBytes,
-      roomAfterRotationBytes: this.#segments.roomAfterRotationBytes,
-    })
-  }
-
-  #holdUntilMs(batch: Batch): number {
-    if (this.#options.flush.kind === 'immediate' || this.#wantsFlush) return 0
-    return this.#delay.holdUntilMs(batch)
-  }
-
-  #causeOf(batch: Batch, nowMs: number): ReportedCause {
-    if (this.#options.flush.kind === 'immediate') return 'immediate'
-    if (batch.endedBy !== undefined) return batch.endedBy
-    if (this.#wantsFlush) return 'flush'
-    const heldUntilMs = this.#delay.holdUntilMs(batch)
-    return heldUntilMs > batch.handedOverMs && heldUntilMs <= nowMs ? 'delay' : 'idle'
-  }
-
   #commit(batch: Batch, nowMs: number): void {
-    const cause = this.#causeOf(batch, nowMs)
-    this.#ring.take(batch.places.length)
+    const cause = this.#intake.take(batch, nowMs)
     this.#times.begin()
     const rotates = batch.bytes > this.#segments.roomBytes
     let placement: Placement
@@ -256,36 +225,30 @@ export class Writer {
     }
     this.#averageBatchBytes += (batch.bytes - this.#averageBatchBytes) / 8
     if (rotates) {
-      if (this.#schedule.withEachBatch) this.#noteCommit(batch, nowMs)
+      if (this.#schedule.withEachBatch) this.#intake.noteCommit(batch, nowMs, this.#times.syncMs)
       this.#progressed(figures)
     } else {
       this.#syncBatch(batch, figures, nowMs)
     }
   }
 
-  #noteCommit({ records }: Batch, beganMs: number): void {
-    if (!this.#delay.isAdaptive) return
-    const waiting = this.#ring.available > 0 ? this.#collect().records : 0
-    this.#delay.noteCommit({ records, beganMs, endedMs: monotonicMs(), syncMs: this.#times.syncMs, waiting })
-  }
-
   /** Writes the batch behind what the active segment has. */
   #append(batch: Batch): Placement {
-    const placement = this.#segments.append(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    const placement = this.#segments.append(batch.drafts(this.#ring.bytes), this.#mark.lsn)
     this.#writtenLsn = batch.lastLsn
     return placement
   }
 
   /** Puts the batch into a new segment, as one commit: afterwards it is durable, and so is all before it. */
   #rotate(batch: Batch): Placement {
-    const deferred = this.#durableLsn < this.#writtenLsn
+    const deferred = this.#mark.lsn < this.#writtenLsn
     if (this.#segments.hasActive) {
-      this.#segments.seal(this.#writtenLsn, this.#durableLsn)
+      this.#segments.seal(this.#writtenLsn, this.#mark.lsn)
       if (deferred && this.#options.directorySync === 'always') this.#segments.syncDirectory()
       this.#synced(this.#trimmer.lastSegment)
       if (deferred) this.#report(undefined)
     }
-    const placement = this.#segments.begin(batch.drafts(this.#ring.bytes), this.#durableLsn)
+    const placement = this.#segments.begin(batch.drafts(this.#ring.bytes), this.#mark.lsn)
     this.#trimmer.addSegment(placement.segmentFirstLsn)
     this.#writtenLsn = batch.lastLsn
     this.#synced(placement.segmentFirstLsn)
@@ -298,13 +261,13 @@ export class Writer {
     if (!this.#schedule.withEachBatch) {
       this.#report(figures)
       // Not left to the next step: under load that one finds more to write, and so would every one after it.
-      if (this.#wantsFlush || this.#schedule.dueMs <= monotonicMs()) this.#sync()
+      if (this.#intake.wantsFlush || this.#schedule.dueMs <= monotonicMs()) this.#sync()
       return
     }
     if (batch.wantsWritten) this.#report(figures)
     if (this.#isShortAndAlone(batch)) this.#reports.foretell()
     this.#syncActive()
-    this.#noteCommit(batch, nowMs)
+    this.#intake.noteCommit(batch, nowMs, this.#times.syncMs)
     this.#progressed(batch.wantsWritten ? undefined : figures)
   }
 
@@ -328,51 +291,19 @@ export class Writer {
 
   /** All that was written is durable. */
   #synced(segmentFirstLsn: number): void {
-    this.#durableLsn = this.#writtenLsn
+    this.#mark.advance(this.#writtenLsn, this.#endIn(segmentFirstLsn))
     this.#schedule.noteSynced()
-    this.#durableEnd = { segmentFirstLsn, endOffset: this.#segments.endOffset }
   }
 
   /** Reports what is durable now, and then notes the mark: it is true, and nobody has to wait for it. */
   #progressed(figures: BatchReport | undefined): void {
     this.#report(figures)
-    this.#noteProgress(false)
+    this.#mark.note(this.#trimmer.firstLsn)
     if (this.#zerosPay) this.#segments.prepareNext()
   }
 
-  /** Notes the mark. Where the disk is full, which even overwriting can be told, the mark before it stays, and is true. */
-  #noteProgress(closed: boolean): void {
-    try {
-      this.#note(closed, this.#trimmer.firstLsn)
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-    }
-  }
-
-  /** On a full disk, which even overwriting can be told, what is prepared goes first. */
-  #noteTrimWithRoom(firstLsn: number): void {
-    try {
-      this.#noteTrim(firstLsn)
-    } catch (error) {
-      if (!isDiskFull(error) || !this.#segments.giveUpPrepared()) throw error
-      this.#noteTrim(firstLsn)
-    }
-  }
-
-  /** In both slots: an older mark is as true as a newer one, but an older trim mark would miss the files that are gone. */
-  #noteTrim(firstLsn: number): void {
-    for (let slot = 0; slot < 2; slot++) {
-      this.#note(false, firstLsn)
-      try {
-        this.#marks.sync()
-      } catch (error) {
-        throw new FailedSync(error)
-      }
-    }
-  }
-
-  #note(closed: boolean, firstLsn: number): void {
-    this.#marks.note({ durableLsn: this.#durableLsn, firstLsn, ...this.#durableEnd, closed })
+  #endIn(segmentFirstLsn: number): DurableEnd {
+    return { segmentFirstLsn, endOffset: this.#segments.endOffset }
   }
 
   /** Zero-fills the active segment a little further, while nothing else is to be done. Returns whether it did. */
@@ -397,7 +328,7 @@ export class Writer {
     this.#reports.send({
       kind: 'failed',
       writtenLsn: this.#writtenLsn,
-      durableLsn: this.#durableLsn,
+      durableLsn: this.#mark.lsn,
       error: toErrorRecord(cause),
     })
     // It never rejects. Whoever ends this writer waits for it once more.
@@ -408,7 +339,7 @@ export class Writer {
     const report: ProgressReport = {
       kind: 'progress',
       writtenLsn: this.#writtenLsn,
-      durableLsn: this.#durableLsn,
+      durableLsn: this.#mark.lsn,
       batchRecords: batch?.batchRecords ?? 0,
       batchBytes: batch?.batchBytes ?? 0,
       cause: batch?.cause ?? 'flush',

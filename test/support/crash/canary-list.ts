@@ -71,7 +71,8 @@ export const CANARIES: readonly Canary[] = [
   canary('acknowledge before the sync', SHORT, {
     file: WRITER,
     text: 'if (batch.wantsWritten)\n            this.#report(figures);',
-    becomes: 'this.#durableLsn = this.#writtenLsn; this.#report(figures); batch.wantsWritten = true;',
+    becomes:
+      'this.#mark.advance(this.#writtenLsn, this.#endIn(this.#trimmer.lastSegment)); this.#report(figures); batch.wantsWritten = true;',
   }),
   canary(
     'sync the wrong file after a rotation',
@@ -134,10 +135,10 @@ export const CANARIES: readonly Canary[] = [
   }),
   canary('note the mark before the sync', MIXED, {
     file: WRITER,
-    text: 'this.#syncActive();\n        this.#noteCommit',
-    becomes: `const { durableLsn } = { durableLsn: this.#durableLsn };
-        this.#durableLsn = this.#writtenLsn; this.#noteProgress(false); this.#durableLsn = durableLsn;
-        this.#syncActive();\n        this.#noteCommit`,
+    text: 'this.#syncActive();\n        this.#intake.noteCommit',
+    becomes: `const { lsn } = { lsn: this.#mark.lsn }, end = this.#endIn(this.#trimmer.lastSegment);
+        this.#mark.advance(this.#writtenLsn, end); this.#mark.note(this.#trimmer.firstLsn); this.#mark.advance(lsn, end);
+        this.#syncActive();\n        this.#intake.noteCommit`,
   }),
   canary('unlink before the trim mark', ROTATING, {
     file: 'writer/trimmer.js',
@@ -145,8 +146,8 @@ export const CANARIES: readonly Canary[] = [
     becomes: 'this.#firstLsn = firstLsn; while (this.#removeOne()); noteTrimMark(firstLsn);',
   }),
   canary('don’t sync the trim mark', ROTATING, {
-    file: WRITER,
-    text: 'try {\n                this.#marks.sync();',
+    file: 'writer/durable-mark.js',
+    text: 'try {\n                this.#file.sync();',
     becomes: 'try {',
   }),
   canary('rename before syncing', ROTATING, {
@@ -181,9 +182,9 @@ export const CANARIES: readonly Canary[] = [
       'let lsn = this.firstLsn + settlers.length - 1; for (const settle of [...settlers].reverse()) settle(lsn--);',
   }),
   canary('close without making durable what was written', CLOSED, {
-    file: WRITER,
-    text: 'this.#ring.closeRequested || this.#ring.flushTarget > this.#durableLsn',
-    becomes: 'this.#ring.flushTarget > this.#durableLsn',
+    file: 'writer/batch-intake.js',
+    text: 'this.#ring.closeRequested || this.#ring.flushTarget > this.#durable.lsn',
+    becomes: 'this.#ring.flushTarget > this.#durable.lsn',
   }),
   canary('put the records of an appendMany into two frames', MIXED, {
     file: 'log/coordinator.js',
