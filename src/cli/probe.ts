@@ -3,7 +3,7 @@ import type { StorageReport, TimeSpread } from '../probe/storage-report.js'
 import type { CommandStreams } from './command.js'
 import { parseCommandLine } from './command-line.js'
 import type { ExitCode } from './exit-code.js'
-import { shownDuration, shownRate } from './quantity.js'
+import { shownBytes, shownDuration, shownRate } from './quantity.js'
 import { type Column, list, table } from './table.js'
 
 export const help = `Usage: sluice probe [--json] DIR
@@ -43,6 +43,7 @@ function linesOf(report: StorageReport): string[] {
       ['directory', report.directory],
       ['file system', report.device === undefined ? report.fileSystem : `${report.fileSystem} on ${report.device}`],
       ['storage', report.storageClass],
+      ['free', shownBytes(report.availableBytes)],
       ['page cache', report.directAccess ? 'bypassed' : 'in between: direct access does not work here'],
     ]),
     '',

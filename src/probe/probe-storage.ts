@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { fromErrorRecord, isDiskFull, SluiceError, shown } from '../errors.js'
 import { absoluteFolder } from '../fs/folder-path.js'
@@ -30,14 +30,17 @@ export async function probeStorage(directory: string): Promise<StorageReport> {
     throw new SluiceError(code, `the storage of ${path} can't be measured: ${cause.message}`, { cause })
   }
   const { measurement, directAccess } = result
-  const place = storagePlace(path)
+  const { bavail, bsize } = await statfs(path).catch((cause: unknown) => {
+    throw new SluiceError('SLUICE_IO', `the system doesn't say how much is free in ${path}`, { cause })
+  })
+  const place = { ...storagePlace(path), availableBytes: bavail * bsize }
   return {
     directory: path,
     ...place,
     directAccess,
     ...measurement,
     doubt: doubtAbout(measurement, place.storageClass),
-    recommendations: recommendationsFrom(measurement),
+    recommendations: recommendationsFrom(measurement, place),
   }
 }
 

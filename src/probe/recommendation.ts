@@ -1,5 +1,5 @@
 import { LARGE_BATCH_BYTES } from './storage-measurement.js'
-import type { Recommendation, StorageClass, StorageMeasurement } from './storage-report.js'
+import type { Recommendation, StorageClass, StorageMeasurement, StorageReport } from './storage-report.js'
 
 const MIB = 1024 * 1024
 /** The quickest flash takes longer than this to take in 4 KiB, whatever is in front of it. */
@@ -16,8 +16,10 @@ const LONGEST_ZERO_FILL_MS = 2000
 const PREPARING_PAYS_FROM = 1.25
 /** As much as a burst of so long can write, */
 const BURST_MS = 1000
-/** but no more than so many: a gigabyte. */
+/** but no more than so many: a gigabyte, */
 const PREPARED_SEGMENTS_MAX = 16
+/** that take no more than so much of what is free. */
+const PREPARED_SHARE_MAX = 1 / 4
 const DEFAULT_BATCH_BYTES = 8 * MIB
 const DEFAULT_SEGMENT_BYTES = 64 * MIB
 
@@ -34,10 +36,13 @@ export function doubtAbout({ commitMs }: StorageMeasurement, storageClass: Stora
   return undefined
 }
 
+/** What is known of a place beside what was measured there. */
+export type Surroundings = Pick<StorageReport, 'storageClass' | 'availableBytes'>
+
 /** What the measurement speaks for, with the reason. */
-export function recommendationsFrom(measured: StorageMeasurement): readonly Recommendation[] {
-  const options = [flush, delay, batchBytes, segmentBytes, preparedSegments]
-  return options.map((recommendation) => recommendation(measured))
+export function recommendationsFrom(measured: StorageMeasurement, place: Surroundings): readonly Recommendation[] {
+  const options = [flush, delay, batchBytes, segmentBytes]
+  return [...options.map((recommendation) => recommendation(measured)), preparedSegments(measured, place)]
 }
 
 function flush({ commitMs }: StorageMeasurement): Recommendation {
@@ -100,17 +105,24 @@ function fittingSegmentBytes({ zeroFillBytesPerSecond }: StorageMeasurement): nu
   return most >= DEFAULT_SEGMENT_BYTES ? DEFAULT_SEGMENT_BYTES : Math.max(MIB, powerBelow(most))
 }
 
-function preparedSegments(measured: StorageMeasurement): Recommendation {
+function preparedSegments(
+  measured: StorageMeasurement,
+  { storageClass, availableBytes }: Surroundings,
+): Recommendation {
   const option = 'preparedSegments'
+  const none = (reason: string): Recommendation => ({ option, value: '0', isDefault: true, reason })
+  if (storageClass === 'memory')
+    return none('it lies in memory: what is prepared there takes the room of the processes')
   const { largeCommitMs, growingLargeCommitMs } = measured
   const [zeroed, growing] = [largeCommitMs.p50, growingLargeCommitMs.p50]
   const took = `a commit of 128 KiB takes ${shownMs(growing)} where it makes the file grow, and ${shownMs(zeroed)} where zeros are there already`
-  if (growing < zeroed * PREPARING_PAYS_FROM) {
-    return { option, value: '0', isDefault: true, reason: `${took}: preparing brings little` }
-  }
+  if (growing < zeroed * PREPARING_PAYS_FROM) return none(`${took}: preparing brings little`)
   const burstBytes = (BURST_MS / zeroed) * LARGE_BATCH_BYTES
-  const count = Math.min(PREPARED_SEGMENTS_MAX, Math.ceil(burstBytes / fittingSegmentBytes(measured)))
-  const room = `${(count * fittingSegmentBytes(measured)) / MIB} MiB of room`
+  const bytes = fittingSegmentBytes(measured)
+  const wanted = Math.min(PREPARED_SEGMENTS_MAX, Math.ceil(burstBytes / bytes))
+  const count = Math.min(wanted, Math.floor((availableBytes * PREPARED_SHARE_MAX) / bytes))
+  if (count === 0) return none(`${took}, but only ${Math.floor(availableBytes / MIB)} MiB are free`)
+  const room = `${(count * bytes) / MIB} MiB of room`
   const reason = `${took}: if load comes in bursts, with time in between (they take ${room}, and each byte is then written twice)`
   return { option, value: String(count), isDefault: false, reason }
 }

@@ -55,6 +55,8 @@ export interface Recommendation {
 export interface StorageReport extends StoragePlace, StorageMeasurement {
   /** The directory, as an absolute path. */
   readonly directory: string
+  /** Bytes that are free there for users without privileges. */
+  readonly availableBytes: number
   /** Whether writes bypass the page cache there, as the log has them do where it can. */
   readonly directAccess: boolean
   /** Why its syncs look too fast to be true; `undefined` where they don't. */

@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { probeStorage } from '../../src/index.js'
-import { doubtAbout, recommendationsFrom } from '../../src/probe/recommendation.js'
+import { doubtAbout, recommendationsFrom, type Surroundings } from '../../src/probe/recommendation.js'
 import { measureStorage } from '../../src/probe/storage-measurement.js'
 import { mountOf, parseMounts, storagePlace } from '../../src/probe/storage-place.js'
 import type { StorageMeasurement, TimeSpread } from '../../src/probe/storage-report.js'
@@ -23,6 +23,8 @@ test('a probe measures every call, names the place, and leaves nothing behind', 
   t.true(report.bytesPerSecond > 0)
   t.true(report.zeroFillBytesPerSecond > 0)
   t.is(report.recommendations.length, 5)
+  const { blocks, bsize } = statfsSync(directory)
+  t.true(report.availableBytes > 0 && report.availableBytes <= blocks * bsize, `${report.availableBytes}`)
   t.deepEqual(readdirSync(directory), [])
 })
 
@@ -48,7 +50,13 @@ test.serial('sluice probe says the same, as text and as JSON', async (t) => {
   const [text, json] = await Promise.all([sluice(t, ['probe', directory]), sluice(t, ['probe', '--json', directory])])
   t.is(text.exit, 0)
   t.is(text.stderr, '')
-  for (const line of [/^both: a commit +\d/m, /^recommended:$/m, /^ {2}segmentBytes: /m, /^ {2}preparedSegments: \d/m])
+  for (const line of [
+    /^free +\d/m,
+    /^both: a commit +\d/m,
+    /^recommended:$/m,
+    /^ {2}segmentBytes: /m,
+    /^ {2}preparedSegments: \d/m,
+  ])
     t.regex(text.stdout.toString(), line)
   t.is(JSON.parse(json.stdout.toString()).directory, directory)
   t.deepEqual(readdirSync(directory), [])
@@ -56,6 +64,9 @@ test.serial('sluice probe says the same, as text and as JSON', async (t) => {
   t.is(refused.exit, 1)
   t.regex(refused.stderr, /^sluice: SLUICE_INVALID_ARGUMENT: there is no directory /)
 })
+
+/** A place with a terabyte free. */
+const ROOMY = { storageClass: 'nvme', availableBytes: 1e12 } as const
 
 function times(p50: number): TimeSpread {
   return { p50, p99: p50 * 2, max: p50 * 9, count: 100 }
@@ -78,7 +89,7 @@ function drive(commitMs: number, more: Partial<StorageMeasurement> = {}): Storag
 }
 
 test('on a fast drive every default is right, each with the figure that says so', (t) => {
-  const recommendations = recommendationsFrom(drive(0.1))
+  const recommendations = recommendationsFrom(drive(0.1), ROOMY)
   t.deepEqual(
     recommendations.map(({ option, value, isDefault }) => [option, value, isDefault]),
     [
@@ -96,14 +107,14 @@ test('on a fast drive every default is right, each with the figure that says so'
 })
 
 test('where a sync is slow, batches wait for company', (t) => {
-  const [, delay] = recommendationsFrom(drive(12))
+  const [, delay] = recommendationsFrom(drive(12), ROOMY)
   t.like(delay, { option: 'batch.maxDelayMs', value: "'adaptive'", isDefault: false })
   t.regex(delay?.reason ?? '', /6.00 ms/)
 })
 
 test('where little goes in a second, batches and segments are smaller, down to 1 MiB', (t) => {
   const values = (bytesPerSecond: number) =>
-    recommendationsFrom(drive(12, { bytesPerSecond, zeroFillBytesPerSecond: bytesPerSecond }))
+    recommendationsFrom(drive(12, { bytesPerSecond, zeroFillBytesPerSecond: bytesPerSecond }), ROOMY)
       .slice(2, 4)
       .map(({ value, isDefault }) => [value, isDefault])
   t.deepEqual(values(30e6), [
@@ -120,6 +131,7 @@ test('where large commits take longer in a file that grows, a second of them is 
   const prepared = (zeroedMs: number, growingMs: number, more: Partial<StorageMeasurement> = {}) =>
     recommendationsFrom(
       drive(0.1, { largeCommitMs: times(zeroedMs), growingLargeCommitMs: times(growingMs), ...more }),
+      ROOMY,
     ).find(({ option }) => option === 'preparedSegments')
   // 128 KiB in 4 ms are 31.25 MiB a second: half of a segment, and 15.6 of those of 2 MiB.
   t.like(prepared(4, 5), { value: '1', isDefault: false })
@@ -128,6 +140,21 @@ test('where large commits take longer in a file that grows, a second of them is 
   t.like(prepared(0.8, 1), { value: '3', isDefault: false })
   t.like(prepared(0.1, 0.2), { value: '16', isDefault: false })
   t.like(prepared(4, 4.99), { value: '0', isDefault: true })
+})
+
+test('nothing is prepared in memory, and no more than a quarter of what is free', (t) => {
+  const measured = drive(0.1, { largeCommitMs: times(0.1), growingLargeCommitMs: times(0.2) })
+  const prepared = (place: Partial<Surroundings>) =>
+    recommendationsFrom(measured, { ...ROOMY, ...place }).find(({ option }) => option === 'preparedSegments')
+  const memory = prepared({ storageClass: 'memory' })
+  t.like(memory, { value: '0', isDefault: true })
+  t.regex(memory?.reason ?? '', /in memory/)
+  const mib = 1024 * 1024
+  t.like(prepared({ availableBytes: 1024 * mib }), { value: '4', isDefault: false })
+  t.regex(prepared({ availableBytes: 1024 * mib })?.reason ?? '', /256 MiB of room/)
+  const cramped = prepared({ availableBytes: 255 * mib })
+  t.like(cramped, { value: '0', isDefault: true })
+  t.regex(cramped?.reason ?? '', /only 255 MiB are free/)
 })
 
 test('commits faster than the storage can be are doubted', (t) => {
