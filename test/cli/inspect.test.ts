@@ -4,7 +4,7 @@ import test from 'ava'
 import { openLog } from '../../src/log/open-log.js'
 import { THREE_SEGMENTS } from '../support/log-plans.js'
 import { flip, frameOf, segmentOf } from '../support/memory-log.js'
-import { program } from '../support/sluice-command.js'
+import { program, sluice } from '../support/sluice-command.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { writtenLog } from '../support/written-log.js'
 
@@ -57,6 +57,22 @@ test.serial('inspect --json tells the same to programs', async (t) => {
   t.is(mark.durableLsn, 10)
   t.is(markSlots.length, 2)
   t.deepEqual([quarantined, temporaries], [[], []])
+})
+
+test.serial('as processes of their own, inspect and stats say the same', async (t) => {
+  const { directory } = writtenLog(t, THREE_SEGMENTS)
+  const lines = [
+    ['inspect', directory],
+    ['inspect', '--json', directory],
+    ['stats', directory],
+    ['stats', '--json', directory],
+  ]
+  const ran = await Promise.all(lines.map((line) => sluice(t, line)))
+  for (const [index, line] of lines.entries()) {
+    const here = await program(line)
+    t.true(here.stdout.length > 0)
+    t.deepEqual(ran[index], here, line.join(' '))
+  }
 })
 
 test.serial('inspect names a segment that it can’t read to its end, and goes on', async (t) => {
