@@ -8,7 +8,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 /** What the design's text asks for, and its table of imports leaves out. */
 const EXCEPTIONS: readonly Exception[] = [
-  ...['coordinator', 'frame-encoder', 'pending-frame'].map((name) => ({
+  ...['frame-encoder', 'intake', 'pending-frame'].map((name) => ({
     from: `src/log/${name}.ts`,
     to: 'src/format/frame.ts',
     typeOnly: false,

@@ -43,12 +43,12 @@ export class FrameQueue {
     this.#front = 0
   }
 
-  /** Removes the frames above `lsn`, and returns those of them that are not settled. */
+  /** Removes the frames above `lsn`, and returns those of them that have appends which are not settled. */
   removeAbove(lsn: number): PendingFrame[] {
     let keep = this.#frames.length
     while (keep > this.#front && (this.#frames[keep - 1]?.lastLsn ?? 0) > lsn) keep--
     const removed = this.#frames.splice(keep)
     this.#unwritten = Math.min(this.#unwritten, keep)
-    return removed.filter((frame) => frame !== undefined && !frame.settled) as PendingFrame[] // Those behind the front are frames.
+    return removed.filter((frame) => frame !== undefined && frame.appends > 0) as PendingFrame[] // Those behind the front are frames.
   }
 }

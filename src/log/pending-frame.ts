@@ -21,7 +21,6 @@ export class PendingFrame {
   sequence = 0
   /** Whether the ring still keeps its memory: a rollback gives up that of frames which were written before. */
   inRing = true
-  settled = false
 
   constructor(place: number, firstLsn: number, ack: AckLevel, acceptedMs: number, timestampMs: number) {
     this.place = place
@@ -69,7 +68,6 @@ export class PendingFrame {
   #settle(): readonly Settle[] {
     const settlers = this.#settlers
     this.#settlers = []
-    this.settled = true
     return settlers
   }
 }

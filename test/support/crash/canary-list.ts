@@ -187,7 +187,7 @@ export const CANARIES: readonly Canary[] = [
     becomes: 'this.#ring.flushTarget > this.#durable.lsn',
   }),
   canary('put the records of an appendMany into two frames', MIXED, {
-    file: 'log/coordinator.js',
+    file: 'log/intake.js',
     text: `for (const record of data)
                 this.#encoder.put(frame, record, lengthOf(record));`,
     becomes: `let open = frame;
