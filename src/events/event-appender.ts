@@ -42,7 +42,7 @@ export class EventAppender {
   readonly #index: EventIndex
   readonly #ids: IdWindow
   readonly #bounds: WaitingBounds
-  readonly #inFlight = new InFlight()
+  readonly #inFlight: InFlight
   readonly #pending: PendingEvents
   #turnEnds: NodeJS.Immediate | undefined
   readonly #endTurn = (): void => {
@@ -59,6 +59,7 @@ export class EventAppender {
     this.#pending = new PendingEvents(index)
     this.#ids = ids
     this.#bounds = bounds
+    this.#inFlight = new InFlight(log.durableLsn)
     log.on('durable', (lsn) => this.#settle(lsn))
     log.on('rollback', (lsn) => this.#rollBack(lsn))
     log.on('failed', (error) => this.#failed(error))
@@ -69,7 +70,7 @@ export class EventAppender {
     return this.#line.size
   }
 
-  /** Appends that are held as accepted and perhaps not durable. */
+  /** Appends that are held as accepted and perhaps not told to be durable. */
   get inFlight(): number {
     return this.#inFlight.held
   }
@@ -134,7 +135,7 @@ export class EventAppender {
       this.#pending.add(event)
       if (event.id !== undefined) this.#ids.add(event.id, first + at)
     }
-    // Behind the log's own end of the turn, which was asked for before.
+    // Behind the log's own end of the turn, which was asked for before: unless it waits for others, the writer is at work then.
     this.#turnEnds ??= setImmediate(this.#endTurn)
     this.#inFlight.add(first + events.length - 1, appended)
     return appended
@@ -152,10 +153,11 @@ export class EventAppender {
     return this.#whenDurable(last, () => Promise.reject(idConflict(positions, last)))
   }
 
-  /** What depends on an event is told once that is durable. If its commit fails, the decision falls with it. */
+  /** What depends on an event is told once that is told to be durable. If its commit fails, the decision falls with it. */
   #whenDurable(position: number, outcome: () => Promise<AppendedRange>): Promise<AppendedRange> {
-    if (position <= this.#log.durableLsn) return outcome()
-    const commit = this.#inFlight.holding(position) ?? Promise.reject(new Error(`nothing holds position ${position}`))
+    const append = this.#inFlight.holding(position)
+    if (append === undefined && position <= this.#log.durableLsn) return outcome()
+    const commit = append ?? Promise.reject(new Error(`nothing holds position ${position}`))
     return commit.then(outcome, (cause: unknown) => {
       throw groundlessError(position, cause)
     })

@@ -1,13 +1,19 @@
 import { firstAtLeast } from './first-at-least.js'
 
-/** Appends that were accepted and are not yet durable, in order: who depends on one waits for its promise. */
+/** Appends that were accepted and are not yet told to be durable, in order: who depends on one waits for its promise. */
 export class InFlight {
   #lasts: number[] = []
   #promises: Promise<unknown>[] = []
-  /** Those before it are durable. */
+  /** Those before it are told. */
   #first = 0
+  #toldTo: number
 
-  /** How many are held, some of them durable since: those in front are given up now and then. */
+  /** All up to `toldTo` was there before. */
+  constructor(toldTo: number) {
+    this.#toldTo = toldTo
+  }
+
+  /** How many are held, some of them told since: those in front are given up now and then. */
   get held(): number {
     return this.#lasts.length
   }
@@ -18,14 +24,23 @@ export class InFlight {
     this.#promises.push(promise)
   }
 
-  /** The promise of the append that has this position. */
+  /** The promise of the append that has this position; `undefined` where that is told. */
   holding(position: number): Promise<unknown> | undefined {
-    return this.#promises[firstAtLeast(position, this.#lasts, this.#first)]
+    return position <= this.#toldTo ? undefined : this.#promises[firstAtLeast(position, this.#lasts, this.#first)]
   }
 
-  /** All up to `position` is durable. */
+  /** All up to `position` is durable, and will be told in order. */
   settle(position: number): void {
-    while (this.#first < this.#lasts.length && (this.#lasts[this.#first] ?? 0) <= position) this.#first++
+    const last = this.#promises[firstAtLeast(position + 1, this.#lasts, this.#first) - 1]
+    const told = (): void => this.#told(position)
+    last?.then(told, told)
+  }
+
+  #told(position: number): void {
+    for (let last = this.#lasts[this.#first]; last !== undefined && last <= position; last = this.#lasts[this.#first]) {
+      this.#toldTo = last
+      this.#first++
+    }
     if (this.#first === this.#lasts.length) {
       this.#lasts = []
       this.#promises = []

@@ -1,13 +1,17 @@
+import type { AckLevel } from '../options.js'
 import { monotonicMs } from '../ring/clock.js'
+import { Fifo } from './fifo.js'
 import type { PendingFrame } from './pending-frame.js'
 
-/** What those who are told do at once should not keep the event loop for longer than about this. */
+/** What those who are told do at once should not keep the event loop for longer than about this, */
 const SLICE_MS = 0.5
-/** However little they do: going round takes the event loop a few microseconds. */
+/** or than what others do in a turn, where that is more: else those who are told would get ever less of the loop. Up to this. */
+const SLICE_MS_MAX = 5
+/** However little they do, so many in that half a millisecond: going round takes the event loop a few microseconds. */
 const SLICE_APPENDS_MAX = 1024
 /** Until it is known how much they do. */
 const FIRST_SLICE_APPENDS = 256
-/** How long fewer than this take tells little of each. */
+/** How long fewer than this take tells little of each, unless more are left. */
 const MEASURED_APPENDS_MIN = 32
 
 /** What an {@link Acknowledger} does. */
@@ -19,29 +23,41 @@ export interface AcknowledgerListener {
 }
 
 /**
- * Has the appends of frames resolved that have come to their level, in the order in which they did, a slice in a turn of the
- * event loop: whoever awaits an append goes on in that very turn, and a thousand of them who each work a little would
- * keep the loop from its timers and sockets for as long as all of them take. How many are told in a turn follows from how
- * long those before them took. A frame is told as a whole.
+ * Has the appends of frames resolved that have come to their level, in LSN order, a slice in a turn of the event loop:
+ * whoever awaits an append goes on in that very turn, and a thousand of them who each work a little would keep the loop
+ * from its timers and sockets for as long as all of them take. How many are told in a turn follows from how long those
+ * before them took, and from how long everything else in a turn takes. A frame is told as a whole.
  */
 export class Acknowledger {
   readonly #listener: AcknowledgerListener
   readonly #nowMs: () => number
-  #due: PendingFrame[] = []
-  #next = 0
+  readonly #due: Readonly<Record<AckLevel, Fifo<PendingFrame>>> = { written: new Fifo(), durable: new Fifo() }
   /** Whether the last slice left some of them. */
   #isLeft = false
-  #sliceAppends = FIRST_SLICE_APPENDS
-  /** Since when, and how many appends, were told in this turn. */
-  #toldFromMs = 0
+  /** What one who is told is known to do. */
+  #appendMs = SLICE_MS / FIRST_SLICE_APPENDS
+  /** Appends that were told in this turn. */
   #told = 0
   #turnEnds: NodeJS.Immediate | undefined
+  /** Since when, and how many, are being told whose work is measured; 0 for none. */
+  #measuredFromMs = 0
+  #measured = 0
+  /** When those who were told last had done what they do. */
+  #doneMs = 0
   readonly #endTurn = (): void => {
     this.#turnEnds = undefined
-    this.#adapt()
+    this.#told = 0
     if (!this.#isLeft) return
-    this.#slice()
+    this.#slice(this.#nowMs() - this.#doneMs)
     this.#listener.resumed()
+  }
+  readonly #afterThem = (): void => process.nextTick(this.#done)
+  readonly #done = (): void => {
+    this.#doneMs = this.#nowMs()
+    const appendMs = Math.max(this.#doneMs - this.#measuredFromMs, 0) / this.#measured
+    this.#measured = 0
+    // At once where they do more than was thought, by and by where they do less: it may have been a pause of another kind.
+    this.#appendMs = appendMs > this.#appendMs ? appendMs : (appendMs + this.#appendMs) / 2
   }
 
   constructor(listener: AcknowledgerListener, nowMs: () => number = monotonicMs) {
@@ -54,19 +70,19 @@ export class Acknowledger {
     return this.#isLeft
   }
 
-  /** The first LSN of the oldest frame that is left. */
+  /** The lowest LSN that is left. */
   get firstLsn(): number | undefined {
-    return this.#due[this.#next]?.firstLsn
+    return this.#next?.firstLsn
   }
 
   /** A frame has come to its level. */
   push(frame: PendingFrame): void {
-    this.#due.push(frame)
+    this.#due[frame.ack].push(frame)
   }
 
   /** Begins with what was pushed, unless others are left that came before. */
   begin(): void {
-    if (!this.#isLeft) this.#slice()
+    if (!this.#isLeft) this.#slice(0)
   }
 
   /** Tells all that are left, in this turn: what comes next must not overtake them. */
@@ -74,38 +90,42 @@ export class Acknowledger {
     this.#tell(Number.POSITIVE_INFINITY, this.#nowMs())
   }
 
-  #slice(): void {
+  /** Tells as many as there is time for in this turn, of which others took `othersMs`. */
+  #slice(othersMs: number): void {
     const nowMs = this.#nowMs()
-    if (this.#turnEnds === undefined) {
-      this.#toldFromMs = nowMs
-      this.#told = 0
-    }
-    this.#told += this.#tell(this.#sliceAppends, nowMs)
-    if (this.#isLeft || this.#told >= MEASURED_APPENDS_MIN) this.#turnEnds ??= setImmediate(this.#endTurn)
+    const sliceMs = Math.min(Math.max(SLICE_MS, othersMs), SLICE_MS_MAX)
+    const appends = Math.ceil(Math.min(sliceMs / this.#appendMs, (SLICE_APPENDS_MAX * sliceMs) / SLICE_MS))
+    const told = this.#tell(appends - this.#told, nowMs)
+    this.#told += told
+    if (this.#isLeft || told > 0) this.#turnEnds ??= setImmediate(this.#endTurn)
+    if (told > 0 && (this.#isLeft || told >= MEASURED_APPENDS_MIN)) this.#measure(told, nowMs)
   }
 
   /** Until there are at least so many appends. Returns how many there were. */
   #tell(appends: number, nowMs: number): number {
     let told = 0
-    while (told < appends) {
-      const frame = this.#due[this.#next]
-      if (frame === undefined) break
-      this.#next++
-      told += this.#listener.acknowledge(frame, nowMs)
+    let next = this.#next
+    for (; next !== undefined && told < appends; next = this.#next) {
+      this.#due[next.ack].shift()
+      told += this.#listener.acknowledge(next, nowMs)
     }
-    this.#isLeft = this.#next < this.#due.length
-    if (!this.#isLeft) {
-      this.#due = []
-      this.#next = 0
-    }
+    this.#isLeft = next !== undefined
     return told
   }
 
-  /** At once where they do more than was thought, by and by where they do less: it may have been a pause of another kind. */
-  #adapt(): void {
-    if (this.#told < MEASURED_APPENDS_MIN && !this.#isLeft) return
-    const tookMs = Math.max(this.#nowMs() - this.#toldFromMs, 0.001)
-    const wanted = Math.min(SLICE_APPENDS_MAX, (this.#told * SLICE_MS) / tookMs)
-    this.#sliceAppends = wanted < this.#sliceAppends ? wanted : (this.#sliceAppends + wanted) / 2
+  get #next(): PendingFrame | undefined {
+    const written = this.#due.written.first
+    const durable = this.#due.durable.first
+    if (written === undefined || durable === undefined) return written ?? durable
+    return written.firstLsn < durable.firstLsn ? written : durable
+  }
+
+  /** Those who are told go on in microtasks: a tick that is asked for among these comes when there are none left. */
+  #measure(appends: number, fromMs: number): void {
+    if (this.#measured === 0) {
+      this.#measuredFromMs = fromMs
+      void Promise.resolve().then(this.#afterThem)
+    }
+    this.#measured += appends
   }
 }

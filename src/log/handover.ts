@@ -1,3 +1,4 @@
+import { monotonicMs } from '../ring/clock.js'
 import type { RingProducer } from '../ring/producer.js'
 import type { Committer } from './committer.js'
 import type { FrameEncoder } from './frame-encoder.js'
@@ -13,12 +14,14 @@ const ANNOUNCE_BYTES = 80 * 1024
  * event loop: that takes some 50 µs.
  */
 const CHECKSUM_BYTES_A_TURN = 256 * 1024
+/** What is left of a turn waits for others who are being told of their appends for no longer than about this. */
+const COMPANY_MS = 1
 
 /** What a {@link Handover} tells, and asks. */
 export interface HandoverListener {
   /** A frame was closed, and put into the ring. */
   closed(frame: PendingFrame): void
-  /** Whether others are told of their appends in the turns that follow, who may append again: then a commit waits for them. */
+  /** Whether others are told of their appends in the turns that follow, who may append again: then a commit waits for them a little. */
   isAcknowledging(): boolean
 }
 
@@ -36,14 +39,17 @@ export class Handover {
   /** Of the frames that were handed over with their checksums in this turn of the event loop. */
   #checksummedBytes = 0
   #turnEnds: NodeJS.Immediate | undefined
+  /** Since when the end of a turn waits for others; `undefined` while it doesn't. */
+  #waitsFromMs: number | undefined
   readonly #endTurn = (): void => {
-    if (this.#listener.isAcknowledging()) {
+    this.#checksummedBytes = 0
+    if (this.#waitsForOthers()) {
       this.#turnEnds = setImmediate(this.#endTurn)
       return
     }
+    this.#waitsFromMs = undefined
     this.#turnEnds = undefined
     this.closeFrame()
-    this.#checksummedBytes = 0
     if (this.#unannouncedBytes > 0) this.announce()
   }
 
@@ -85,6 +91,13 @@ export class Handover {
   /** Nothing will be handed over any more. */
   stop(): void {
     clearImmediate(this.#turnEnds)
+  }
+
+  #waitsForOthers(): boolean {
+    if (!this.#listener.isAcknowledging()) return false
+    const nowMs = monotonicMs()
+    this.#waitsFromMs ??= nowMs
+    return nowMs - this.#waitsFromMs < COMPANY_MS
   }
 
   /** Whether the writer, which is at work, is spared the checksum of the open frame. */

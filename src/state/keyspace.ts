@@ -47,10 +47,6 @@ export class Keyspace<V> {
     return this.#accepts
   }
 
-  get hasPending(): boolean {
-    return this.#front < this.#pending.length
-  }
-
   durable(key: string): Entry<V> | undefined {
     return this.#slots.get(key)?.durable
   }

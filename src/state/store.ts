@@ -259,9 +259,9 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
     return this.#log.nextLsn === lsn ? this.#refused(appended) : appended
   }
 
-  /** Resolves once what is accepted now is durable. */
+  /** Resolves once what is accepted now is told to be durable. On a failed log, nothing is pending. */
   #allDurable(): Promise<unknown> {
-    return this.#keys.hasPending ? this.#log.flush() : Promise.resolve()
+    return this.#log.status === 'open' ? this.#log.flush() : Promise.resolve()
   }
 
   /** An open log refuses only where there is no room; else it says why. */

@@ -1,6 +1,4 @@
 import { getEventListeners } from 'node:events'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { EventAppender } from '../../src/events/event-appender.js'
 import { EventIndex, POSITION_MAX } from '../../src/events/event-index.js'
@@ -9,6 +7,7 @@ import { IdWindow } from '../../src/events/id-window.js'
 import type { EventStoreOptions } from '../../src/events/store-contract.js'
 import type { Log } from '../../src/log/contract.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
+import { collectGarbage } from '../support/collect-garbage.js'
 import { eventsOf, openSimulatedEvents, positionsOf } from '../support/simulated-event-store.js'
 import { openBegun, quiet, rejection, rejects, SEGMENT, throws, turn, watch } from '../support/simulated-log.js'
 
@@ -254,6 +253,36 @@ test('only so many ids are remembered as the option says, once their events are 
   await store.close()
 })
 
+test('what depends on an event is told behind it, also while its append is still to be told', async (t) => {
+  const { store } = await openSimulatedEvents()
+  const order: string[] = []
+  const note = (what: string) => (): void => void order.push(what)
+  let first = 0
+  const appends = Array.from({ length: 2000 }, (_, at) =>
+    store.append({ type: 'A', id: `${at}`, tags: [`n:${at}`] }).then(note(`first ${at}`)),
+  )
+  const again: Promise<unknown>[] = []
+  store.on('durable', (position) => {
+    if (position < 1000 || again.length > 0) return
+    t.false(order.includes(`first ${position - 1}`), 'it is durable, and not told yet')
+    first = position - 1
+    const failIfEventsMatch = { tags: [`n:${first}`] }
+    again.push(
+      store.append({ type: 'A', id: `${first}` }).then(note('again')),
+      rejects(t, store.append({ type: 'B' }, { failIfEventsMatch }), {
+        code: 'SLUICE_APPEND_CONDITION_FAILED',
+        position,
+      }).then(note('refused')),
+    )
+  })
+  await Promise.all(appends)
+  await Promise.all(again)
+  t.is(order.length, 2002)
+  t.true(order.indexOf('again') > order.indexOf(`first ${first}`))
+  t.true(order.indexOf('refused') > order.indexOf(`first ${first}`))
+  await store.close()
+})
+
 test('nothing is kept of appends that are durable', async (t) => {
   const { store } = await openSimulatedEvents()
   const appends: WeakRef<Promise<unknown>>[] = []
@@ -264,8 +293,7 @@ test('nothing is kept of appends that are durable', async (t) => {
   }
   await appendAll()
   await quiet()
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
+  collectGarbage()
   t.deepEqual(
     appends.filter((append) => append.deref() !== undefined),
     [],

@@ -465,8 +465,8 @@ test('the id window takes back what is not durable, also after it has forgotten 
   t.deepEqual(ids.between(1, 6000), { ids: ['id4999', 'id5000', 'id5001'], positions: [4999, 5000, 5001] })
 })
 
-test('what is in flight is found by position until it is durable or taken back', async (t) => {
-  const inFlight = new InFlight()
+test('what is in flight is found by position until it is told to be durable, or taken back', async (t) => {
+  const inFlight = new InFlight(0)
   const promises = Array.from({ length: 3000 }, (_, at) => Promise.resolve(at))
   // Appends of two events each: positions 1 and 2, 3 and 4, …
   for (const [at, promise] of promises.entries()) inFlight.add(2 * at + 2, promise)
@@ -481,13 +481,20 @@ test('what is in flight is found by position until it is durable or taken back',
   t.is(inFlight.holding(5001), undefined)
   t.is(await inFlight.holding(5000), 2499)
   inFlight.settle(5000)
+  t.is(await inFlight.holding(5000), 2499, 'it is told behind the last of those that are durable')
+  await null
   t.is(inFlight.holding(5000), undefined)
   t.is(inFlight.held, 0)
+  inFlight.add(5000, Promise.resolve('again'))
+  t.is(inFlight.holding(4998), undefined, 'those before it are told')
+  inFlight.rollBack(4999)
+  t.is(new InFlight(7).holding(7), undefined)
   // One is always under way: those that are durable are given up all the same.
   let most = 0
   for (let position = 5001; position <= 15_000; position++) {
     inFlight.add(position, Promise.resolve(position))
     inFlight.settle(position - 1)
+    await null
     most = Math.max(most, inFlight.held)
   }
   t.true(most <= 3000, `${most} are held`)

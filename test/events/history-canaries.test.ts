@@ -86,7 +86,7 @@ interface Canary extends Omit<ModuleMutation, 'file'> {
 const CANARIES: readonly Canary[] = [
   {
     name: 'who depends on an event is told before it is durable',
-    text: 'position <= this.#log.durableLsn',
+    text: 'append === undefined && position <= this.#log.durableLsn',
     becomes: 'true',
     trial: 'answers',
   },

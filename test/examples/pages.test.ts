@@ -11,6 +11,7 @@ import { Game, type Player } from '../../examples/write-behind/game.js'
 import { MemoryEventStore, MemoryRepository, SimulatedFileSystem } from '../../src/testing/index.js'
 import { random } from '../support/random.js'
 import { quiet } from '../support/simulated-log.js'
+import { SteppedClock } from '../support/stepped-clock.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const SHOWN: Readonly<Record<string, readonly string[]>> = {
@@ -148,7 +149,8 @@ test('the accounts of the example lose no cent, over restarts too', async (t) =>
 
 // docs/WRITE-BEHIND.md
 
-test('the game of the example saves its players once, and loses none in a crash', async (t) => {
+test.serial('the game of the example saves its players once, and loses none in a crash', async (t) => {
+  SteppedClock.install(t) // However long the moves take: they come within the second after which players are saved.
   const directory = '/data/game'
   const fileSystem = new SimulatedFileSystem()
   const repository = new MemoryRepository<Player>()

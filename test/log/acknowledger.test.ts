@@ -1,12 +1,22 @@
 import test from 'ava'
 import { Acknowledger } from '../../src/log/acknowledger.js'
 import { PendingFrame } from '../../src/log/pending-frame.js'
+import type { AckLevel } from '../../src/options.js'
+import { collectGarbage } from '../support/collect-garbage.js'
 import { MOST_APPENDS, NO_DISK, NO_SPACE, scripted } from '../support/scripted-committer.js'
 import { LEAST_PENDING_BYTES, quiet, turn, watch } from '../support/simulated-log.js'
 import { SteppedClock } from '../support/stepped-clock.js'
 
+interface Told {
+  readonly frames: number
+  readonly appends: number
+  readonly costMs: number
+  /** What everything else of a turn takes. */
+  readonly othersMs?: number
+}
+
 /** Frames of so many appends each, whose callers take so long each once they are told, and what is told in each slice. */
-function acknowledging({ frames, appends, costMs }: { frames: number; appends: number; costMs: number }) {
+function acknowledging({ frames, appends, costMs, othersMs = 0 }: Told) {
   let nowMs = 0
   let inSlice = 0
   const slices: number[] = []
@@ -37,6 +47,11 @@ function acknowledging({ frames, appends, costMs }: { frames: number; appends: n
   const run = async (): Promise<void> => {
     acknowledger.begin()
     endSlice()
+    await new Promise(process.nextTick)
+    while (acknowledger.isBehind) {
+      nowMs += othersMs
+      await turn()
+    }
     await Promise.all(ends)
   }
   return { acknowledger, told, slices, run }
@@ -59,6 +74,19 @@ test('the more those who are told do, the fewer are told in a turn', async (t) =
   await run()
   t.deepEqual(told, inOrder(600))
   t.deepEqual(slices.slice(0, 3), [260, 10, 10], 'half a millisecond is ten of them')
+})
+
+test('a loop that is busy with other things shares its time with those who are told', async (t) => {
+  const busy = acknowledging({ frames: 600, appends: 1, costMs: 1 / 32, othersMs: 3.125 })
+  await busy.run()
+  t.deepEqual(busy.told, inOrder(600))
+  t.deepEqual(busy.slices.slice(1, 3), [100, 100], 'as long as others take')
+  const idle = acknowledging({ frames: 9000, appends: 1, costMs: 0, othersMs: 2 })
+  await idle.run()
+  t.is(Math.max(...idle.slices), 4096, 'half a millisecond would be 1024, whatever they do')
+  const halted = acknowledging({ frames: 1200, appends: 1, costMs: 0.05, othersMs: 400 })
+  await halted.run()
+  t.deepEqual(halted.slices.slice(1, 3), [100, 100], 'five milliseconds at the most')
 })
 
 test('a frame is told in one turn, however many appends it has', async (t) => {
@@ -128,6 +156,79 @@ test('the loop goes round between them', async (t) => {
   t.is(order.length, 1000)
 })
 
+test('a turn tells a slice, however many reports come in it', async (t) => {
+  for (const [flush, appends] of [
+    ['batch', 128],
+    ['immediate', 1],
+  ] as const) {
+    const { committer, order } = await appended(3000, { flush })
+    for (let lsn = appends; lsn <= 3000; lsn += appends) committer.progress(lsn, lsn)
+    await null
+    await null
+    t.is(order.length, 256, JSON.stringify(flush))
+    await quiet()
+    t.is(order.length, 3000 - (3000 % appends))
+  }
+})
+
+test.serial(
+  'a flush is told behind the durable appends that it waited for, whatever was only written comes in between',
+  async (t) => {
+    SteppedClock.install(t)
+    const { coordinator, committer } = await scripted()
+    const order: string[] = []
+    const appendAll = (count: number, ack: AckLevel): void => {
+      for (let left = count; left > 0; left--)
+        void coordinator.append('x', 1, ack, undefined).then((lsn) => order.push(`${ack} ${lsn}`))
+    }
+    appendAll(300, 'durable')
+    void coordinator.flush().then((lsn) => order.push(`flushed ${lsn}`))
+    appendAll(2000, 'written')
+    await turn()
+    committer.take()
+    committer.progress(2300, 0)
+    committer.progress(2300, 2300)
+    await quiet()
+    t.is(order.length, 2301)
+    const flushed = order.indexOf('flushed 2300')
+    t.true(flushed > order.indexOf('durable 300'))
+    t.true(flushed < order.indexOf('written 2300'), 'it waits for no others')
+    const written = order.filter((told) => told.startsWith('written'))
+    t.deepEqual(
+      written,
+      inOrder(2000).map((at) => `written ${300 + at}`),
+    )
+  },
+)
+
+test('nothing is kept of what was told, while others are always left', async (t) => {
+  const acknowledger = new Acknowledger({ acknowledge: (frame) => frame.acknowledge(), resumed: () => {} }, () => 0)
+  const told: WeakRef<PendingFrame>[] = []
+  const push = (): void => {
+    for (let count = 0; count < 300; count++) {
+      const frame = new PendingFrame(0, told.length + 1, 'durable', 0, 0)
+      frame.add(() => {})
+      told.push(new WeakRef(frame))
+      acknowledger.push(frame)
+    }
+  }
+  push()
+  acknowledger.begin()
+  for (let round = 0; round < 20; round++) {
+    push()
+    // Of 300 each time, a turn tells 256, and then more: so many are pushed behind them that some are left.
+    if (round % 4 === 0) for (let more = 0; more < 12; more++) push()
+    await turn()
+    t.true(acknowledger.isBehind)
+  }
+  const { firstLsn = 0 } = acknowledger
+  t.true(firstLsn > 2000, `${firstLsn}`)
+  collectGarbage()
+  const kept = told.slice(0, firstLsn - 1).filter((frame) => frame.deref() !== undefined)
+  t.is(kept.length, 0, `of ${firstLsn - 1}`)
+  acknowledger.finish()
+})
+
 test('what was reported durable is resolved, whatever is reported in the same turn', async (t) => {
   const reports = {
     failed: { kind: 'failed', writtenLsn: 896, durableLsn: 896, error: NO_DISK },
@@ -144,6 +245,32 @@ test('what was reported durable is resolved, whatever is reported in the same tu
     t.deepEqual(new Set(order.slice(896)), new Set([kind === 'failed' ? 'SLUICE_COMMIT_FAILED' : 'SLUICE_DISK_FULL']))
     t.is(flushed.settled?.kind, 'rejected')
   }
+})
+
+test('a flush of what is durable resolves, whatever is reported before all are told', async (t) => {
+  const reports = {
+    failed: { kind: 'failed', writtenLsn: 1000, durableLsn: 1000, error: NO_DISK },
+    rollback: { kind: 'rollback', lsn: 1000, error: NO_SPACE },
+  } as const
+  for (const [kind, report] of Object.entries(reports)) {
+    const { coordinator, committer, order } = await appended(1000)
+    committer.progress(1000, 1000)
+    const flushed = watch(coordinator.flush())
+    committer.report(report)
+    await quiet()
+    t.deepEqual(flushed.settled, { kind: 'resolved', value: 1000 }, kind)
+    t.is(order.length, 1000)
+  }
+})
+
+test('there is room as soon as what was only to be written is written', async (t) => {
+  const { coordinator, committer } = await scripted({ flush: { everyMs: 1000 } })
+  for (let count = 0; count < 100; count++) void coordinator.append('x', 1, 'written', undefined)
+  await turn()
+  committer.take()
+  t.true(coordinator.occupancy.pendingBytes > 0)
+  committer.progress(100, 0)
+  t.is(coordinator.occupancy.pendingBytes, 0)
 })
 
 test('the writer that is lost takes nothing with it that was reported', async (t) => {
@@ -163,14 +290,20 @@ test('closing resolves behind the last append', async (t) => {
   t.deepEqual(order, [...inOrder(1000).map(String), 'closed'])
 })
 
-test('a frame begun while others are told waits for what they append', async (t) => {
-  const { coordinator, committer } = await appended(1000)
-  committer.progress(1000, 1000)
-  void coordinator.append('y', 1, 'durable', undefined)
-  await turn()
-  t.is(committer.consumer.available, 0, 'others are still told')
-  await quiet()
-  t.is(committer.consumer.available, 1)
+test.serial('a frame begun while others are told waits for what they append, for a millisecond', async (t) => {
+  const clock = SteppedClock.install(t)
+  for (const waits of [true, false]) {
+    const { coordinator, committer } = await appended(3000)
+    committer.progress(3000, 3000)
+    void coordinator.append('y', 1, 'durable', undefined)
+    await turn()
+    t.is(committer.consumer.available, 0, 'others are still told')
+    if (!waits) clock.spend(1)
+    await turn()
+    t.is(committer.consumer.available, waits ? 0 : 1)
+    await quiet()
+    t.is(committer.consumer.available, 1)
+  }
 })
 
 test.serial('who waits for room is let in as others are told', async (t) => {

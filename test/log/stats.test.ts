@@ -58,6 +58,14 @@ test('every histogram of a log counts what the log did, and prints', async (t) =
   }
 })
 
+test('the latency of appends is that of those who wait until they are durable', async (t) => {
+  const log = await openLog(temporaryDirectory(t), { flush: { everyMs: 1 } })
+  await Promise.all([log.append('a'), log.append('b', { ack: 'written' }), log.appendMany(['c', 'd'])])
+  await log.flush()
+  t.is(log.stats().histograms.appendMs.count, 3)
+  await log.close()
+})
+
 test.serial('batches are counted by what started them, as their events say', async (t) => {
   const clock = SteppedClock.install(t)
   const { log } = await openBegun({ batch: { maxRecords: 3, maxBytes: 1000, maxDelayMs: 5 } })
