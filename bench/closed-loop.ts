@@ -62,8 +62,14 @@ type Synchronous = Subject & { kind: 'synchronous' }
 /** What the producers of one trial share. */
 interface Run {
   on: boolean
-  /** Latencies of appends from then on are kept: what began before may have waited for what is done when a measurement begins. */
+  /**
+   * Latencies of appends that begin from then on, and before the measurement ends, are kept, whenever they end. What began
+   * before may have waited for what is done when a measurement begins.
+   */
   measuredFromMs: number
+  measuredUntilMs: number
+  /** How many such appends have begun. */
+  probes: number
   records: number
   readonly recordsPerAppend: number
   readonly latenciesMs: number[]
@@ -95,11 +101,11 @@ async function measureAsynchronous(
   run.measuredFromMs = startedAt
   // On a machine that does something else meanwhile, the time can pass without a single record: then it goes on.
   do await delay(duration.seconds * 1000)
-  while (run.latenciesMs.length === 0)
+  while (run.records === recordsBefore || run.probes === 0)
   const elapsedMs = performance.now() - startedAt
   const cpu = meter.read()
   const records = run.records - recordsBefore
-  run.measuredFromMs = Number.POSITIVE_INFINITY
+  run.measuredUntilMs = startedAt + elapsedMs
   loopDelay.disable()
   const batchesAfter = subject.batchCounts?.()
 
@@ -116,7 +122,15 @@ async function measureAsynchronous(
 
 /** Starts all producers. */
 function startLoad(append: () => Promise<unknown>, { producers, recordsPerAppend }: Workload) {
-  const run: Run = { on: true, measuredFromMs: Number.POSITIVE_INFINITY, records: 0, recordsPerAppend, latenciesMs: [] }
+  const run: Run = {
+    on: true,
+    measuredFromMs: Number.POSITIVE_INFINITY,
+    measuredUntilMs: Number.POSITIVE_INFINITY,
+    probes: 0,
+    records: 0,
+    recordsPerAppend,
+    latenciesMs: [],
+  }
   // Spread over all producers, so that they stand for those that come early in a turn and those that come late.
   const probeEvery = Math.ceil(producers / PROBES_MAX)
   const ends = Array.from({ length: producers }, (_, at) =>
@@ -161,8 +175,10 @@ async function produce(append: () => Promise<unknown>, run: Run): Promise<void> 
 async function probe(append: () => Promise<unknown>, run: Run): Promise<void> {
   while (run.on) {
     const startedAt = performance.now()
+    const isMeasured = startedAt >= run.measuredFromMs && startedAt < run.measuredUntilMs
+    if (isMeasured) run.probes++
     await append()
-    if (startedAt >= run.measuredFromMs) run.latenciesMs.push(performance.now() - startedAt)
+    if (isMeasured) run.latenciesMs.push(performance.now() - startedAt)
     run.records += run.recordsPerAppend
   }
 }
