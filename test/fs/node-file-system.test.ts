@@ -258,12 +258,15 @@ for (const [name, make] of [
 ] as const) {
   test(`from and to ${name}: exactly these bytes, however many`, (t) => {
     const from = source(make(SOURCE_BYTES))
-    for (const length of [0, 1, 3, 255, 256, 257, 1000, SOURCE_BYTES - 5]) {
-      const target = Buffer.from(make(SOURCE_BYTES + 16)).fill(0xee)
-      copyBytes(from, 5, length, target, 9)
-      t.true(target.subarray(9, 9 + length).equals(from.subarray(5, 5 + length)), `${length} bytes`)
-      t.true(target.subarray(0, 9).every((byte) => byte === 0xee))
-      t.true(target.subarray(9 + length).every((byte) => byte === 0xee))
+    for (const length of [0, 1, 3, 143, 144, 145, 256, 1000, 1023, 1024, 1025, SOURCE_BYTES - 5]) {
+      // As the source lies within words of 8 bytes, and otherwise.
+      for (const to of [13, 9]) {
+        const target = Buffer.from(make(SOURCE_BYTES + 16)).fill(0xee)
+        copyBytes(from, 5, length, target, to)
+        t.true(target.subarray(to, to + length).equals(from.subarray(5, 5 + length)), `${length} bytes to ${to}`)
+        t.true(target.subarray(0, to).every((byte) => byte === 0xee))
+        t.true(target.subarray(to + length).every((byte) => byte === 0xee))
+      }
     }
   })
 }
