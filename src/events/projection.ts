@@ -16,6 +16,7 @@ import type {
 } from './projection-contract.js'
 import { type CheckedDefinition, checkDefinition } from './projection-definition.js'
 import { type EventSource, ProjectionRun, stoppedError } from './projection-run.js'
+import { untilPosition } from './projection-wait.js'
 import { isPlain, refuse, refuseUnknown } from './query.js'
 
 /** A store of events `E`, or what reads of one. */
@@ -96,7 +97,9 @@ class LiveProjection<S> extends GuardedEmitter<ProjectionEvents> implements Proj
       refuse(`position must be a whole number from 0 to 2^53-1, not ${shown(position)}`)
     }
     const { signal } = checkedOptions('until', options, ['signal'])
-    return this.#until(position, signal)
+    const { name } = this
+    const standing = () => ({ status: this.#status, error: this.#error, run: this.#run })
+    return untilPosition({ name, source: this.#source, watch: this.#watch, standing }, position, signal)
   }
 
   rebuild(options: RebuildOptions = {}): Promise<void> {
@@ -242,56 +245,6 @@ class LiveProjection<S> extends GuardedEmitter<ProjectionEvents> implements Proj
     if (run !== this.#run) return
     this.#watch.reached(run.position)
     this.#schedule?.advanced()
-  }
-
-  // Waiting.
-
-  async #until(position: number, signal: AbortSignal | undefined): Promise<void> {
-    /** An event below it, or at it, that is known to be on its way. */
-    let coming = 0
-    // Between a look at how things stand and the wait for a change nothing else may run.
-    for (;;) {
-      signal?.throwIfAborted()
-      const run = this.#run
-      if (run.position >= position) return
-      if (this.#status === 'failed') throw this.#error
-      if (this.#status === 'stopped') throw stoppedError(this.name)
-      if (this.#status !== 'live' || run.ended) await this.#watch.reaches(position, signal)
-      else if (run.position < coming) await this.#watch.reaches(coming, signal)
-      else if (this.#source.head() < position) await this.#stored(position, signal)
-      else {
-        // What is durable was handed to the subscription, as a rule: it is let do its work first.
-        await new Promise((resolve) => setImmediate(resolve))
-        if (run.position < position) coming = Math.min(position, (await this.#lookAhead(run)) ?? 0)
-      }
-    }
-  }
-
-  /** Resolves once there is an event at this position, or the projection has moved. */
-  async #stored(position: number, signal: AbortSignal | undefined): Promise<void> {
-    const over = new AbortController()
-    const either = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal])
-    const reached = this.#watch.reaches(position, either)
-    try {
-      const events = this.#source.subscribe('all', { from: position, signal: either })
-      const stored = events[Symbol.asyncIterator]().next()
-      const result = await Promise.race([reached, stored])
-      // The store is closed: the projection ends too, and wakes all then.
-      if (result?.done === true) await reached
-    } finally {
-      over.abort()
-      reached.catch(noted)
-    }
-  }
-
-  async #lookAhead(run: ProjectionRun<S>): Promise<number | undefined> {
-    try {
-      return await run.lookAhead()
-    } catch (error) {
-      // Another run took its place, or it came to its end: that is looked at again.
-      if (run === this.#run && !run.ended) throw error
-      return undefined
-    }
   }
 
   // Rebuilding.
