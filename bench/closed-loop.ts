@@ -108,15 +108,16 @@ async function measureAsynchronous(
   run.measuredUntilMs = startedAt + elapsedMs
   loopDelay.disable()
   const batchesAfter = subject.batchCounts?.()
+  const batches = (batchesAfter?.batches ?? 0) - (batchesBefore?.batches ?? 0)
 
   await load.stop()
   return {
     ...figures(records, elapsedMs, cpu, run.latenciesMs),
     loopDelayMsP99: loopDelay.percentile(99) / NS_PER_MS,
     recordsPerBatch:
-      batchesBefore === undefined || batchesAfter === undefined
+      batchesBefore === undefined || batchesAfter === undefined || batches === 0
         ? undefined
-        : (batchesAfter.records - batchesBefore.records) / (batchesAfter.batches - batchesBefore.batches),
+        : (batchesAfter.records - batchesBefore.records) / batches,
   }
 }
 

@@ -3,11 +3,9 @@ import { monotonicMs } from '../ring/clock.js'
 import { Fifo } from './fifo.js'
 import type { PendingFrame } from './pending-frame.js'
 
-/** What those who are told do at once should not keep the event loop for longer than about this, */
-const SLICE_MS = 0.5
-/** or than what others do in a turn, where that is more: else those who are told would get ever less of the loop. Up to this. */
-const SLICE_MS_MAX = 5
-/** However little they do, so many in that half a millisecond: going round takes the event loop a few microseconds. */
+/** What those who are told do at once should not keep the event loop for longer than about this. */
+const SLICE_MS = 1
+/** However little they do, and whatever they leave for later turns: going round takes the event loop a few microseconds. */
 const SLICE_APPENDS_MAX = 1024
 /** Until it is known how much they do. */
 const FIRST_SLICE_APPENDS = 256
@@ -26,7 +24,8 @@ export interface AcknowledgerListener {
  * Has the appends of frames resolved that have come to their level, in LSN order, a slice in a turn of the event loop:
  * whoever awaits an append goes on in that very turn, and a thousand of them who each work a little would keep the loop
  * from its timers and sockets for as long as all of them take. How many are told in a turn follows from how long those
- * before them took, and from how long everything else in a turn takes. A frame is told as a whole.
+ * before them took until they waited again, and not from what else the loop does in a turn: else they would get ever less
+ * of a busy loop. A frame is told as a whole.
  */
 export class Acknowledger {
   readonly #listener: AcknowledgerListener
@@ -42,20 +41,19 @@ export class Acknowledger {
   /** Since when, and how many, are being told whose work is measured; 0 for none. */
   #measuredFromMs = 0
   #measured = 0
-  /** When those who were told last had done what they do. */
-  #doneMs = 0
   readonly #endTurn = (): void => {
     this.#turnEnds = undefined
     this.#told = 0
     if (!this.#isLeft) return
-    this.#slice(this.#nowMs() - this.#doneMs)
+    this.#slice()
     this.#listener.resumed()
   }
   readonly #afterThem = (): void => process.nextTick(this.#done)
   readonly #done = (): void => {
-    this.#doneMs = this.#nowMs()
-    const appendMs = Math.max(this.#doneMs - this.#measuredFromMs, 0) / this.#measured
+    const appends = this.#measured
     this.#measured = 0
+    if (appends < MEASURED_APPENDS_MIN && !this.#isLeft) return
+    const appendMs = Math.max(this.#nowMs() - this.#measuredFromMs, 0) / appends
     // At once where they do more than was thought, by and by where they do less: it may have been a pause of another kind.
     this.#appendMs = appendMs > this.#appendMs ? appendMs : (appendMs + this.#appendMs) / 2
   }
@@ -82,7 +80,7 @@ export class Acknowledger {
 
   /** Begins with what was pushed, unless others are left that came before. */
   begin(): void {
-    if (!this.#isLeft) this.#slice(0)
+    if (!this.#isLeft) this.#slice()
   }
 
   /** Tells all that are left, in this turn: what comes next must not overtake them. */
@@ -90,15 +88,14 @@ export class Acknowledger {
     this.#tell(Number.POSITIVE_INFINITY, this.#nowMs())
   }
 
-  /** Tells as many as there is time for in this turn, of which others took `othersMs`. */
-  #slice(othersMs: number): void {
+  /** Tells as many as there is time for in this turn. */
+  #slice(): void {
     const nowMs = this.#nowMs()
-    const sliceMs = Math.min(Math.max(SLICE_MS, othersMs), SLICE_MS_MAX)
-    const appends = Math.ceil(Math.min(sliceMs / this.#appendMs, (SLICE_APPENDS_MAX * sliceMs) / SLICE_MS))
+    const appends = Math.ceil(Math.min(SLICE_MS / this.#appendMs, SLICE_APPENDS_MAX))
     const told = this.#tell(appends - this.#told, nowMs)
     this.#told += told
     if (this.#isLeft || told > 0) this.#turnEnds ??= setImmediate(this.#endTurn)
-    if (told > 0 && (this.#isLeft || told >= MEASURED_APPENDS_MIN)) this.#measure(told, nowMs)
+    if (told > 0) this.#measure(told, nowMs)
   }
 
   /** Until there are at least so many appends. Returns how many there were. */

@@ -14,7 +14,7 @@ const ANNOUNCE_BYTES = 80 * 1024
  * event loop: that takes some 50 µs.
  */
 const CHECKSUM_BYTES_A_TURN = 256 * 1024
-/** What is left of a turn waits for others who are being told of their appends for no longer than about this. */
+/** What came in a turn waits for others who are being told of their appends until the turn in which the first of it is so old. */
 const COMPANY_MS = 1
 
 /** What a {@link Handover} tells, and asks. */
@@ -96,7 +96,7 @@ export class Handover {
   #waitsForOthers(): boolean {
     if (!this.#listener.isAcknowledging()) return false
     const nowMs = monotonicMs()
-    this.#waitsFromMs ??= nowMs
+    this.#waitsFromMs ??= this.#encoder.open?.acceptedMs ?? nowMs
     return nowMs - this.#waitsFromMs < COMPANY_MS
   }
 

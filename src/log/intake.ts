@@ -138,7 +138,7 @@ export class Intake {
     this.#pendingBytes += frame.frameBytes
   }
 
-  /** Gives the memory of the oldest frame back; `next` is the one behind it that has come to no level yet. */
+  /** Gives the memory of the oldest frame back; `next` is the one behind it. */
   release(frame: PendingFrame, next: PendingFrame | undefined): void {
     if (!frame.inRing) return
     this.#pendingBytes -= frame.frameBytes

@@ -23,6 +23,9 @@ export async function probeStorage(directory: string): Promise<StorageReport> {
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `there is no directory ${shown(path)} to measure`, { cause })
   })
   if (!stats.isDirectory()) throw new SluiceError('SLUICE_INVALID_ARGUMENT', `${shown(path)} is not a directory`)
+  const { bavail, bsize } = await statfs(path).catch((cause: unknown) => {
+    throw new SluiceError('SLUICE_IO', `the system doesn't say how much is free in ${path}`, { cause })
+  })
   const result = await measuredInThread(path)
   if (result.kind === 'failed') {
     const cause = fromErrorRecord(result.error)
@@ -30,9 +33,6 @@ export async function probeStorage(directory: string): Promise<StorageReport> {
     throw new SluiceError(code, `the storage of ${path} can't be measured: ${cause.message}`, { cause })
   }
   const { measurement, directAccess } = result
-  const { bavail, bsize } = await statfs(path).catch((cause: unknown) => {
-    throw new SluiceError('SLUICE_IO', `the system doesn't say how much is free in ${path}`, { cause })
-  })
   const place = { ...storagePlace(path), availableBytes: bavail * bsize }
   return {
     directory: path,

@@ -122,7 +122,7 @@ function preparedSegments(
   const wanted = Math.min(PREPARED_SEGMENTS_MAX, Math.ceil(burstBytes / bytes))
   const count = Math.min(wanted, Math.floor((availableBytes * PREPARED_SHARE_MAX) / bytes))
   if (count === 0) return none(`${took}, but only ${Math.floor(availableBytes / MIB)} MiB are free`)
-  const room = `${(count * bytes) / MIB} MiB of room`
+  const room = `${(count * bytes) / MIB} MiB of room${count < wanted ? ', a quarter of what is free' : ''}`
   const reason = `${took}: if load comes in bursts, with time in between (they take ${room}, and each byte is then written twice)`
   return { option, value: String(count), isDefault: false, reason }
 }

@@ -259,9 +259,10 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
     return this.#log.nextLsn === lsn ? this.#refused(appended) : appended
   }
 
-  /** Resolves once what is accepted now is told to be durable. On a failed log, nothing is pending. */
+  /** Resolves once what is accepted now is told to be durable. On a log that has failed or is closed, nothing is pending. */
   #allDurable(): Promise<unknown> {
-    return this.#log.status === 'open' ? this.#log.flush() : Promise.resolve()
+    const { status } = this.#log
+    return status === 'open' || status === 'closing' ? this.#log.flush() : Promise.resolve()
   }
 
   /** An open log refuses only where there is no room; else it says why. */

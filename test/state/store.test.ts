@@ -571,6 +571,43 @@ test('those who wait are told when the store fails', async (t) => {
   await store.close()
 })
 
+test('what a transaction has read is told only if it is durable, whenever the store closes meanwhile', async (t) => {
+  const codes = new Set<unknown>()
+  for (let ticks = 0; ticks < 12; ticks++) {
+    const { store, fileSystem } = await openBegunState(1, { log: { flush: { everyMs: 3_600_000 } } })
+    await store.flush()
+    await quiet()
+    fileSystem.inject({ call: 'datasyncSync', path: SEGMENT, error: 'EIO' })
+    let go = (): void => {}
+    const begun = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const pass = async (count: number): Promise<void> => {
+      await begun
+      for (let tick = 0; tick < count; tick++) await null
+    }
+    const update = async (): Promise<number> => {
+      await pass(ticks)
+      return 2
+    }
+    const written = t.throwsAsync(store.update('begun', update))
+    let seen: number | undefined
+    const read = store.transact(async (view) => {
+      await pass(ticks + 3)
+      seen = view.get('begun')
+      await pass(8)
+    })
+    const told = read.then(
+      () => t.is(seen, 1, `${ticks}: what it saw is not durable`),
+      ({ code }: { code: string }) => codes.add(code),
+    )
+    const closed = store.close().catch(() => {})
+    go()
+    await Promise.all([written, told, closed])
+  }
+  t.true(codes.has('SLUICE_CLOSED'), [...codes].join())
+})
+
 test('closing makes durable what was accepted, and refuses the rest', async (t) => {
   const { store, fileSystem } = await openBegunState(1, SELDOM)
   let told = 0
