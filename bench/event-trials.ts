@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { openEventStore } from '../src/events/index.js'
 import { tagOf } from './benched-events.js'
+import { collectGarbage } from './collect-garbage.js'
 import { fill } from './event-windows.js'
 import type { TrialResults, TrialSpec } from './trial-spec.js'
 
@@ -25,7 +24,7 @@ export async function openEvents(spec: TrialSpec & { kind: 'open-events' }): Pro
   const openMs = performance.now() - startedAt
   const { loaded, rebuilt } = store.recovery.index
   const { events, bytes: indexBytes } = store.stats().index
-  collectGarbage()
+  collectGarbage() // What lies about from opening is not what a store holds.
   const memoryMiB = process.memoryUsage().rss / MIB
   await store.close()
   return { openMs, loaded, rebuilt, events, indexBytes, memoryMiB }
@@ -52,10 +51,4 @@ export async function readEvents(spec: TrialSpec & { kind: 'read-events' }): Pro
   await store.close()
   const at = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? Number.NaN
   return { readUsP50: at(0.5), readUsP99: at(0.99) }
-}
-
-/** What lies about from opening is not what a store holds. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
 }

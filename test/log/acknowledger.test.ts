@@ -1,8 +1,9 @@
 import test from 'ava'
+import { collectGarbage } from '../../bench/collect-garbage.js'
 import { Acknowledger } from '../../src/log/acknowledger.js'
 import { PendingFrame } from '../../src/log/pending-frame.js'
 import type { AckLevel } from '../../src/options.js'
-import { collectGarbage } from '../support/collect-garbage.js'
+import type { WriterReport } from '../../src/ring/report.js'
 import { MOST_APPENDS, NO_DISK, NO_SPACE, scripted } from '../support/scripted-committer.js'
 import { LEAST_PENDING_BYTES, quiet, turn, watch } from '../support/simulated-log.js'
 import { SteppedClock } from '../support/stepped-clock.js'
@@ -223,12 +224,17 @@ test('nothing is kept of what was told, while others are always left', async (t)
   acknowledger.finish()
 })
 
+/** What may be reported right behind what is durable up to `lsn`, of all that lies above it. */
+function endsAt(lsn: number): readonly (WriterReport & { readonly kind: 'failed' | 'rollback' })[] {
+  return [
+    { kind: 'failed', writtenLsn: lsn, durableLsn: lsn, error: NO_DISK },
+    { kind: 'rollback', lsn, error: NO_SPACE },
+  ]
+}
+
 test('what was reported durable is resolved, whatever is reported in the same turn', async (t) => {
-  const reports = {
-    failed: { kind: 'failed', writtenLsn: 896, durableLsn: 896, error: NO_DISK },
-    rollback: { kind: 'rollback', lsn: 896, error: NO_SPACE },
-  } as const
-  for (const [kind, report] of Object.entries(reports)) {
+  for (const report of endsAt(896)) {
+    const { kind } = report
     const { coordinator, committer, order } = await appended(1000)
     committer.progress(896, 896)
     const flushed = watch(coordinator.flush())
@@ -242,11 +248,8 @@ test('what was reported durable is resolved, whatever is reported in the same tu
 })
 
 test('a flush of what is durable resolves, whatever is reported before all are told', async (t) => {
-  const reports = {
-    failed: { kind: 'failed', writtenLsn: 1000, durableLsn: 1000, error: NO_DISK },
-    rollback: { kind: 'rollback', lsn: 1000, error: NO_SPACE },
-  } as const
-  for (const [kind, report] of Object.entries(reports)) {
+  for (const report of endsAt(1000)) {
+    const { kind } = report
     const { coordinator, committer, order } = await appended(1000)
     committer.progress(1000, 1000)
     const flushed = watch(coordinator.flush())
