@@ -1,8 +1,9 @@
 import { shown } from '../errors.js'
+import { borrowWriter, giveBackWriter } from '../json/borrowed-writer.js'
+import type { JsonWriter } from '../json/json-writer.js'
 import type { EventAppendOptions, EventReadOptions, SubscribeOptions } from './contract.js'
-import { borrowWriter, encodeEvent, giveBackWriter } from './event-encoder.js'
+import { encodeEvent } from './event-encoder.js'
 import type { CheckedEvent } from './event-record.js'
-import type { JsonWriter } from './json-writer.js'
 import { checkTerm, checkTerms, isPlain, refuse, refuseUnknown } from './query.js'
 
 const EVENT_PROPERTIES = ['type', 'tags', 'data', 'metadata', 'id']

@@ -1,7 +1,7 @@
 import { types } from 'node:util'
+import { type JsonWriter, textBytes } from '../json/json-writer.js'
 import { JSON_AT, WITH_BYTES } from './event-record.js'
 import { jsonText } from './json-data.js'
-import { JsonWriter, textBytes } from './json-writer.js'
 
 const BYTES_PREFIX = Uint8Array.from([WITH_BYTES, 0, 0, 0, 0])
 const TYPE = textBytes('{"type":')
@@ -21,22 +21,6 @@ export interface EventParts {
   readonly data: unknown
   /** As the caller gave it. */
   readonly metadata: unknown
-}
-
-let idle: JsonWriter | undefined = new JsonWriter()
-
-/** A writer for the events of one append, which {@link giveBackWriter} must follow. */
-export function borrowWriter(): JsonWriter {
-  // What is the caller's, as a `toJSON`, can append events of its own while some are encoded: those get another writer.
-  const writer = idle ?? new JsonWriter()
-  idle = undefined
-  writer.begin()
-  return writer
-}
-
-/** What the writer made holds until one is borrowed again. */
-export function giveBackWriter(writer: JsonWriter): void {
-  idle = writer
 }
 
 /** The record of an event. Throws `SLUICE_INVALID_ARGUMENT`, naming it by `name`, where JSON can't hold what it has. */

@@ -1,27 +1,42 @@
-import type { Entry, Slot } from './entry.js'
+import type { DumpedEntry, Slot } from './entry.js'
+
+/** What is told of a dump. */
+export interface DumpListener<V> {
+  /** A key keeps nothing any more: if it has nothing else, it is of no more use. */
+  keptGone(slot: Slot<V>): void
+  ended(): void
+}
 
 /**
  * The durable state of one moment, given out piece by piece while it goes on changing: a key that is about to change before
- * its turn came has its old entry put aside first.
+ * its turn came keeps beside what it had. No object is made for that: with a million keys, the garbage collector would have
+ * a million more to look at.
  */
 export class Dump<V> {
   readonly #number: number
   readonly #slots: Iterator<Slot<V>>
-  readonly #onEnd: () => void
-  /** Entries of that moment whose keys have changed since. */
-  #aside: Entry<V>[] = []
+  readonly #listener: DumpListener<V>
+  /** Keys that keep something. */
+  #keeping = 0
+  /** That of them whose turn it is. */
+  #given: Slot<V> | undefined
   #taken = 0
   /** The LSN of the moment. */
   readonly lsn: number
   /** How many entries the state had. */
   readonly entries: number
 
-  constructor(number: number, lsn: number, entries: number, slots: Iterator<Slot<V>>, onEnd: () => void) {
+  constructor(
+    number: number,
+    moment: { readonly lsn: number; readonly entries: number },
+    slots: Iterator<Slot<V>>,
+    listener: DumpListener<V>,
+  ) {
     this.#number = number
-    this.lsn = lsn
-    this.entries = entries
+    this.lsn = moment.lsn
+    this.entries = moment.entries
     this.#slots = slots
-    this.#onEnd = onEnd
+    this.#listener = listener
   }
 
   /** Entries that were given out. */
@@ -29,33 +44,54 @@ export class Dump<V> {
     return this.#taken
   }
 
-  /** Called before a key's durable entry changes. A key that is new has none, and needs no more. */
+  /** Called before a key's durable entry changes; it may be empty then. A key that is new has none, and needs no more. */
   beforeChange(slot: Slot<V>): void {
     if (slot.dump === this.#number) return
     slot.dump = this.#number
-    if (slot.durable !== undefined) this.#aside.push(slot.durable)
+    if (slot.isEmpty) return
+    slot.keep()
+    this.#keeping++
   }
 
-  /** The next entry, in no particular order; `undefined` behind the last one. */
-  next(): Entry<V> | undefined {
-    const aside = this.#aside.pop()
-    if (aside !== undefined) {
-      this.#taken++
-      return aside
-    }
+  /** The next entry, in no particular order; `undefined` behind the last one. It is to be read before the one after it is asked for. */
+  next(): DumpedEntry | undefined {
+    this.#letGo()
     for (let next = this.#slots.next(); next.done !== true; next = this.#slots.next()) {
       const slot = next.value
+      if (slot.hasKept) {
+        this.#given = slot
+        this.#taken++
+        return slot.kept
+      }
       // One that has no durable entry yet gets a newer one than this moment's, if any.
-      if (slot.dump === this.#number || slot.durable === undefined) continue
+      if (slot.dump === this.#number || slot.isEmpty) continue
       slot.dump = this.#number
       this.#taken++
-      return slot.durable
+      return slot
     }
     return undefined
   }
 
   /** To be called in any case: only then can there be another one. */
   end(): void {
-    this.#onEnd()
+    this.#letGo()
+    // Where it was given up, some may be left.
+    while (this.#keeping > 0) {
+      const next = this.#slots.next()
+      if (next.done === true) throw new Error(`${this.#keeping} keys keep what is not found`)
+      if (!next.value.hasKept) continue
+      this.#given = next.value
+      this.#letGo()
+    }
+    this.#listener.ended()
+  }
+
+  #letGo(): void {
+    const slot = this.#given
+    if (slot === undefined) return
+    this.#given = undefined
+    this.#keeping--
+    slot.dropKept()
+    this.#listener.keptGone(slot)
   }
 }

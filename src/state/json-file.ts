@@ -77,7 +77,7 @@ export class JsonFile<V> {
           const texts = pace.slice(
             () => {
               const entry = dump.next()
-              return entry && `${JSON.stringify(entry.slot.key)}: ${entry.text}`
+              return entry && `${JSON.stringify(entry.key)}: ${entry.text}`
             },
             ({ length }) => length,
           )

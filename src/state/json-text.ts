@@ -1,9 +1,6 @@
 import { SluiceError, shown } from '../errors.js'
 
-/**
- * What is stored of a value; as a tree of pieces, which JSON.stringify leaves: see {@link flat}. Throws `SLUICE_INVALID_ARGUMENT`, saying
- * which part of the value JSON doesn't have.
- */
+/** What is stored of a value. Throws `SLUICE_INVALID_ARGUMENT`, saying which part of the value JSON doesn't have. */
 export function jsonOf(value: unknown): string {
   let text: string | undefined
   try {
@@ -23,15 +20,6 @@ export function quoted(key: string): string {
 
 /** What stands for itself in JSON: printable ASCII but for quotes and backslashes. */
 const PLAIN = /^[ !#-[\]-~]*$/
-
-/**
- * Makes one piece of a JSON text: of the tree that JSON.stringify leaves, or that putting texts together does, the garbage collector
- * copies each piece. Looking at a character does it, if something comes of it: else the optimizer leaves it out.
- */
-export function flat(text: string): string {
-  if (text.charCodeAt(0) === 0) throw new Error('no JSON text begins with this character')
-  return text
-}
 
 /** Makes a value that JSON.parse has made unchangeable, with all that is in it. Returns it. */
 export function frozen<Value>(value: Value): Value {

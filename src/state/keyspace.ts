@@ -1,6 +1,7 @@
 import { Dump } from './dump.js'
-import { Entry, type EntryContent, type Slot } from './entry.js'
+import { type Entry, type EntryContent, PendingEntry, Slot } from './entry.js'
 import { SortedKeys } from './sorted-keys.js'
+import { TextHeap } from './text-heap.js'
 
 /** Settled entries stay in the line until so many have gathered. */
 const GAPS_MAX = 1024
@@ -10,9 +11,10 @@ const GAPS_MAX = 1024
  * durable. Writes are accepted in the order of their LSNs, and become durable, or are taken back, by LSN.
  */
 export class Keyspace<V> {
+  readonly #heap = new TextHeap()
   readonly #slots = new Map<string, Slot<V>>()
   /** What is accepted and not yet durable, in the order of LSNs, from `#front` on. */
-  #pending: Entry<V>[] = []
+  #pending: PendingEntry<V>[] = []
   #front = 0
   #size = 0
   #settledLsn: number
@@ -37,7 +39,7 @@ export class Keyspace<V> {
     return this.#settledLsn
   }
 
-  /** Characters of all records that became durable, since this was made. */
+  /** Bytes of all records that became durable, since this was made. */
   get settledLength(): number {
     return this.#settledLength
   }
@@ -47,25 +49,49 @@ export class Keyspace<V> {
     return this.#accepts
   }
 
+  /** Keys of which anything is known, in either state or by a dump. */
+  get known(): number {
+    return this.#slots.size
+  }
+
+  /** Values that are kept as texts: those that nobody has read, and those that a dump has yet to give out. */
+  get texts(): number {
+    return this.#heap.texts
+  }
+
   durable(key: string): Entry<V> | undefined {
-    return this.#slots.get(key)?.durable
+    const slot = this.#slots.get(key)
+    return slot === undefined || slot.isEmpty ? undefined : slot
   }
 
   accepted(key: string): Entry<V> | undefined {
-    return this.#slots.get(key)?.accepted
+    const slot = this.#slots.get(key)
+    return slot && this.#acceptedOf(slot)
+  }
+
+  /** What a key has with this stamp, durable or not; `undefined` where it has something else. */
+  stamped(key: string, stamp: number | undefined): Entry<V> | undefined {
+    const accepted = this.accepted(key)
+    if (accepted?.stamp === stamp) return accepted
+    const durable = this.durable(key)
+    return durable?.stamp === stamp ? durable : undefined
   }
 
   /** Puts a durable entry in, while the state is read. `undefined` deletes. */
   load(key: string, lsn: number, content: EntryContent<V> | undefined): void {
-    const slot = this.#slots.get(key)
+    const found = this.#slots.get(key)
     if (content === undefined) {
-      if (slot !== undefined && this.#slots.delete(key)) this.#size--
+      if (found === undefined) return
+      found.clear()
+      this.#slots.delete(key)
+      this.#size--
       return
     }
-    const target = slot ?? this.#newSlot(key)
-    if (slot === undefined) this.#size++
-    target.durable = new Entry(target, lsn, content, 0)
-    target.accepted = target.durable
+    const slot = found ?? this.#newSlot(key)
+    if (found === undefined) this.#size++
+    else slot.clear()
+    slot.put(content)
+    slot.lsn = lsn
   }
 
   /** What was read of the state ends with this LSN. */
@@ -74,21 +100,20 @@ export class Keyspace<V> {
   }
 
   clear(): void {
+    for (const slot of this.#slots.values()) slot.clear()
     this.#slots.clear()
     this.#size = 0
   }
 
-  /**
-   * A write was accepted. `text` is that of its value, or, where `at` is more than 0, a record which has that from there up to its last
-   * character; nothing where it deletes.
-   */
-  accept(key: string, lsn: number, text: string | undefined, recordLength: number, at = 0): void {
-    const slot = this.#slots.get(key) ?? this.#newSlot(key)
-    const entry = new Entry<V>(slot, lsn, text, recordLength, at)
-    slot.accepted = text === undefined ? undefined : entry
-    slot.pending++
-    this.#pending.push(entry)
-    this.#accepts++
+  /** A write was accepted; nothing is its content where it deletes. */
+  accept(key: string, lsn: number, content: EntryContent<V> | undefined, recordLength: number): void {
+    const entry = this.#accepted(key, lsn, recordLength)
+    if (content !== undefined) entry.put(content)
+  }
+
+  /** As {@link accept}, of a value whose text lies in `bytes`: without an object for it. */
+  acceptBytes(key: string, lsn: number, bytes: Uint8Array, from: number, length: number): void {
+    this.#accepted(key, lsn, bytes.length).putBytes(bytes, from, length)
   }
 
   /** All up to `lsn` is durable. */
@@ -109,22 +134,27 @@ export class Keyspace<V> {
 
   /** All above `lsn` was not written. */
   rollBack(lsn: number): void {
-    const kept = this.#pending.slice(this.#front).filter((entry) => entry.lsn <= lsn)
-    for (const entry of this.#pending.slice(this.#front)) {
-      const { slot } = entry
-      slot.accepted = slot.durable
-      if (entry.lsn > lsn) slot.pending--
-      this.#dropIfEmpty(slot)
-    }
-    for (const entry of kept) entry.slot.accepted = entry.deleted ? undefined : entry
-    this.#pending = kept
+    const pending = this.#pending.slice(this.#front)
+    this.#pending = []
     this.#front = 0
+    for (const { slot } of pending) slot.pending = 0
+    for (const entry of pending) {
+      if (entry.lsn > lsn) {
+        entry.clear()
+        this.#dropIfEmpty(entry.slot)
+      } else {
+        // Of those that are pending the stamps follow on each other.
+        entry.stamp = ++this.#accepts
+        entry.slot.pending = entry.stamp
+        this.#pending.push(entry)
+      }
+    }
   }
 
   /** The keys of one of the states, in no particular order. */
   *entries(accepted: boolean): Generator<Entry<V>> {
     for (const slot of this.#slots.values()) {
-      const entry = accepted ? slot.accepted : slot.durable
+      const entry = this.#entryOf(slot, accepted)
       if (entry !== undefined) yield entry
     }
   }
@@ -134,7 +164,7 @@ export class Keyspace<V> {
     this.#sorted ??= new SortedKeys(this.#slots.keys())
     for (const key of this.#sorted.from(prefix)) {
       const slot = this.#slots.get(key)
-      const entry = accepted ? slot?.accepted : slot?.durable
+      const entry = slot && this.#entryOf(slot, accepted)
       if (entry !== undefined) yield entry
     }
   }
@@ -145,36 +175,58 @@ export class Keyspace<V> {
    */
   beginDump(): Dump<V> {
     if (this.#dump !== undefined) throw new Error('a dump is under way')
-    const dump = new Dump(++this.#dumps, this.#settledLsn, this.#size, this.#slots.values(), () => {
-      this.#dump = undefined
+    const moment = { lsn: this.#settledLsn, entries: this.#size }
+    const dump = new Dump(++this.#dumps, moment, this.#slots.values(), {
+      keptGone: (slot) => this.#dropIfEmpty(slot),
+      ended: () => {
+        this.#dump = undefined
+      },
     })
     this.#dump = dump
     return dump
   }
 
+  #entryOf(slot: Slot<V>, accepted: boolean): Entry<V> | undefined {
+    if (accepted) return this.#acceptedOf(slot)
+    return slot.isEmpty ? undefined : slot
+  }
+
+  #acceptedOf(slot: Slot<V>): Entry<V> | undefined {
+    const first = this.#pending[this.#front]
+    const isPending = slot.pending !== 0 && first !== undefined
+    const entry = isPending ? this.#pending[this.#front + slot.pending - first.stamp] : slot
+    return entry === undefined || entry.isEmpty ? undefined : entry
+  }
+
+  #accepted(key: string, lsn: number, recordLength: number): PendingEntry<V> {
+    const slot = this.#slots.get(key) ?? this.#newSlot(key)
+    const entry = new PendingEntry(this.#heap, slot, lsn, ++this.#accepts, recordLength)
+    // A number: a reference from what is old to what is young costs the garbage collector a visit.
+    slot.pending = entry.stamp
+    this.#pending.push(entry)
+    return entry
+  }
+
   #newSlot(key: string): Slot<V> {
-    const slot: Slot<V> = { key, durable: undefined, accepted: undefined, pending: 0, dump: 0 }
+    const slot = new Slot<V>(this.#heap, key)
     this.#slots.set(key, slot)
     this.#sorted?.add(key)
     return slot
   }
 
-  #makeDurable(entry: Entry<V>): void {
-    const { slot } = entry
+  #makeDurable(entry: PendingEntry<V>): void {
+    const { slot, recordLength } = entry
+    const [was, is] = [!slot.isEmpty, !entry.isEmpty]
     this.#dump?.beforeChange(slot)
-    if (slot.durable === undefined) {
-      if (!entry.deleted) this.#size++
-    } else if (entry.deleted) {
-      this.#size--
-    }
-    slot.durable = entry.deleted ? undefined : entry
-    slot.pending--
-    this.#settledLength += entry.recordLength
-    if (entry.deleted) this.#dropIfEmpty(slot)
+    this.#size += Number(is) - Number(was)
+    if (slot.pending === entry.stamp) slot.pending = 0
+    slot.take(entry)
+    this.#settledLength += recordLength
+    if (!is) this.#dropIfEmpty(slot)
   }
 
   #dropIfEmpty(slot: Slot<V>): void {
-    if (slot.durable !== undefined || slot.pending > 0) return
+    if (!slot.isEmpty || slot.pending !== 0 || slot.hasKept) return
     this.#slots.delete(slot.key)
     this.#sorted?.remove(slot.key)
   }

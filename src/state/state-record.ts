@@ -1,5 +1,10 @@
 import { SluiceError } from '../errors.js'
-import { quoted } from './json-text.js'
+import { borrowWriter, giveBackWriter } from '../json/borrowed-writer.js'
+import { type JsonWriter, textBytes } from '../json/json-writer.js'
+import { jsonOf, quoted } from './json-text.js'
+
+const COMMA = textBytes(',')
+const END = textBytes(']')
 
 /*
  * What a state store writes into its log: JSON texts, readable with `sluice cat`. The second element is the schema version
@@ -19,6 +24,13 @@ export interface WriteText {
   readonly text: string | undefined
 }
 
+/** The record of a set, or of a delete: then the value has no bytes. It lies in memory that the next one uses again. */
+export interface EncodedWrite {
+  readonly bytes: Uint8Array
+  readonly valueAt: number
+  readonly valueLength: number
+}
+
 export type StateRecord =
   | { readonly kind: 'writes'; readonly schema: number; readonly writes: readonly RecordedWrite[] }
   | { readonly kind: 'checkpoint'; readonly file: string }
@@ -34,28 +46,29 @@ export interface RecordedWrite {
 /** Encodes what a store of one schema version writes. */
 export class RecordEncoder {
   readonly #schema: number
-  readonly #set: string
-  readonly #delete: string
+  readonly #set: Uint8Array
+  readonly #delete: Uint8Array
 
   constructor(schema: number) {
     this.#schema = schema
-    this.#set = `["set",${schema},`
-    this.#delete = `["delete",${schema},`
+    this.#set = textBytes(`["set",${schema},`)
+    this.#delete = textBytes(`["delete",${schema},`)
   }
 
-  set(key: string, text: string): string {
-    return `${this.#set}${quoted(key)},${text}]`
+  /** Throws `SLUICE_INVALID_ARGUMENT` for a value that JSON doesn't have. */
+  set(key: string, value: unknown): EncodedWrite {
+    return this.#encoded(this.#set, key, (writer) => {
+      if (!writer.plainMember(COMMA, value)) writer.member(COMMA, jsonOf(value))
+    })
   }
 
-  delete(key: string): string {
-    return `${this.#delete}${quoted(key)}]`
+  /** Of a value that is JSON text already; `undefined` deletes. */
+  write(key: string, text: string | undefined): EncodedWrite {
+    if (text === undefined) return this.#encoded(this.#delete, key, () => {})
+    return this.#encoded(this.#set, key, (writer) => writer.member(COMMA, text))
   }
 
   batch(writes: readonly WriteText[]): string {
-    const [only] = writes
-    if (only !== undefined && writes.length === 1) {
-      return only.text === undefined ? this.delete(only.key) : this.set(only.key, only.text)
-    }
     const texts = writes.map(({ key, text }) =>
       text === undefined ? `["delete",${quoted(key)}]` : `["set",${quoted(key)},${text}]`,
     )
@@ -72,6 +85,26 @@ export class RecordEncoder {
 
   adopted(keys: number): string {
     return JSON.stringify(['adopted', this.#schema, keys])
+  }
+
+  #encoded(head: Uint8Array, key: string, putValue: (writer: JsonWriter) => void): EncodedWrite {
+    const writer = borrowWriter()
+    try {
+      writer.raw(head)
+      writer.string(key)
+      const keyEnd = writer.length
+      putValue(writer)
+      const end = writer.length
+      writer.raw(END)
+      const hasValue = end > keyEnd
+      return {
+        bytes: writer.take(),
+        valueAt: hasValue ? keyEnd + COMMA.length : end,
+        valueLength: hasValue ? end - keyEnd - COMMA.length : 0,
+      }
+    } finally {
+      giveBackWriter(writer)
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import type { SnapshotFileSystem, SnapshotPlace } from '../snapshot/snapshot-pla
 import { type BackupName, backupName } from './backup-name.js'
 import type { Dump } from './dump.js'
 import type { Pace } from './pace.js'
+import { decodeEntries, parsed, SnapshotBlock, type SnapshotEntry } from './snapshot-block.js'
 
 /*
  * A snapshot of the state is a snapshot file (docs/FORMAT.md) whose first block is a JSON object that says what it is:
@@ -41,13 +42,8 @@ export interface SnapshotHead {
   readonly replaced: ReplacedAt
 }
 
-/** An entry as it was found: its value as JSON. */
-export type SnapshotEntry = (key: string, lsn: number, text: string) => void
-
 /** The form of what this describes: a higher one is a newer sluice's. */
 const FORM = 1
-
-const INDEX_LENGTH_BYTES = 4
 
 const pack = promisify(gzip)
 const unpack = promisify(gunzip)
@@ -65,16 +61,17 @@ export function writeStateSnapshot<V>(
 
   async function* blocks(): AsyncGenerator<Buffer> {
     yield encodeHead(head)
+    const block = new SnapshotBlock()
     for (;;) {
       const slice = pace.slice(
         () => {
           const entry = dump.next()
-          return entry && { key: entry.slot.key, lsn: entry.lsn, text: entry.text }
+          return entry && block.add(entry)
         },
-        ({ key, text }) => key.length + text.length,
+        (length) => length,
       )
       if (slice.length === 0) return
-      yield encodeEntries(slice)
+      yield block.take()
       onProgress()
       await pace.pause()
     }
@@ -167,56 +164,6 @@ function parsedObject(block: Buffer): Record<string, unknown> {
   const value = parsed(block)
   // An object that is no array: each property is looked at as unknown.
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-}
-
-interface EntryText {
-  readonly key: string
-  readonly lsn: number
-  readonly text: string
-}
-
-function encodeEntries(entries: readonly EntryText[]): Buffer {
-  const index = JSON.stringify(entries.flatMap(({ key, lsn, text }) => [key, lsn, text.length]))
-  const texts = entries.map(({ text }) => text).join('')
-  const indexBytes = Buffer.byteLength(index)
-  const block = Buffer.allocUnsafe(INDEX_LENGTH_BYTES + indexBytes + Buffer.byteLength(texts))
-  block.writeUInt32LE(indexBytes, 0)
-  block.write(index, INDEX_LENGTH_BYTES)
-  block.write(texts, INDEX_LENGTH_BYTES + indexBytes)
-  return block
-}
-
-/**
- * Gives the entries of a block; returns how many, `undefined` where it is none. A text is a part of that of its block, which stays in memory as
- * long as one of its parts does: never more in all than the snapshot has.
- */
-function decodeEntries(block: Buffer | undefined, onEntry: SnapshotEntry): number | undefined {
-  if (block === undefined || block.length < INDEX_LENGTH_BYTES) return undefined
-  const textsAt = INDEX_LENGTH_BYTES + block.readUInt32LE(0)
-  if (textsAt > block.length) return undefined
-  const index = parsed(block.subarray(INDEX_LENGTH_BYTES, textsAt))
-  if (!Array.isArray(index) || index.length % 3 !== 0) return undefined
-  const texts = block.toString('utf8', textsAt)
-  let from = 0
-  for (let at = 0; at < index.length; at += 3) {
-    const key: unknown = index[at]
-    const lsn: unknown = index[at + 1]
-    const length: unknown = index[at + 2]
-    if (typeof key !== 'string' || typeof lsn !== 'number' || typeof length !== 'number') return undefined
-    const to = from + length
-    if (!(to > from && to <= texts.length)) return undefined
-    onEntry(key, lsn, texts.slice(from, to))
-    from = to
-  }
-  return from === texts.length ? index.length / 3 : undefined
-}
-
-function parsed(block: Buffer): unknown {
-  try {
-    return JSON.parse(block.toString())
-  } catch {
-    return undefined
-  }
 }
 
 function corrupt(place: SnapshotPlace, what: string): SluiceError {

@@ -35,7 +35,7 @@ export class StateView<V> implements StateReader<V> {
   }
 
   keys(options?: StateReadOptions): IterableIterator<string> {
-    return mapped(this.#keys.entries(readsAccepted(options)), ({ slot }) => slot.key)
+    return mapped(this.#keys.entries(readsAccepted(options)), ({ key }) => key)
   }
 
   entries(options?: StateReadOptions): IterableIterator<[key: string, value: Readonly<V>]> {
@@ -79,7 +79,7 @@ function readsAccepted(options: StateReadOptions | undefined): boolean {
 }
 
 function pairOf<V>(entry: Entry<V>): [key: string, value: Readonly<V>] {
-  return [entry.slot.key, entry.value]
+  return [entry.key, entry.value]
 }
 
 function* mapped<From, To>(from: Iterable<From>, map: (each: From) => To): Generator<To, undefined> {

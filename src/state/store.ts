@@ -17,12 +17,11 @@ import type {
 } from './contract.js'
 import { historyOf } from './history.js'
 import type { JsonFile } from './json-file.js'
-import { flat, jsonOf } from './json-text.js'
 import type { Keyspace } from './keyspace.js'
 import { readAgain } from './read-again.js'
 import { restoreFrom } from './restore.js'
 import type { ResolvedStateOptions } from './state-options.js'
-import type { RecordEncoder, WriteText } from './state-record.js'
+import type { EncodedWrite, RecordEncoder, WriteText } from './state-record.js'
 import { checkKey, StateView } from './state-view.js'
 import { Updates } from './updates.js'
 import type { WriteLine } from './write-line.js'
@@ -124,16 +123,17 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
 
   set(key: string, value: Readonly<V>, options?: StateWriteOptions): Promise<number> {
     checkKey(key)
-    const text = jsonOf(value)
     const ifVersion = options === undefined ? undefined : ifVersionOf(options)
+    const record = this.#encoder.set(key, value)
     if (this.#isClosing) return Promise.reject(closedError())
     // The usual way, without a function for those who wait.
     if (ifVersion === undefined && this.#line.isEmpty) {
-      const written = this.#write(key, text)
+      const written = this.#write(key, record)
       if (written !== undefined) return written
     }
-    const kept = flat(text)
-    return this.#line.submit(() => this.#conflict(key, ifVersion) ?? this.#write(key, kept), kept.length)
+    const bytes = new Uint8Array(record.bytes) // A copy: the next record uses that memory again.
+    const kept = { ...record, bytes }
+    return this.#line.submit(() => this.#conflict(key, ifVersion) ?? this.#write(key, kept), bytes.length)
   }
 
   delete(key: string, options?: StateWriteOptions): Promise<boolean> {
@@ -144,7 +144,7 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
       const conflict = this.#conflict(key, ifVersion)
       if (conflict !== undefined) return conflict
       const isThere = this.#keys.accepted(key) !== undefined
-      return (isThere ? this.#write(key, undefined) : this.#allDurable())?.then(() => isThere)
+      return (isThere ? this.#write(key, this.#encoder.write(key, undefined)) : this.#allDurable())?.then(() => isThere)
     }, 0)
   }
 
@@ -221,25 +221,21 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
   }
 
   /** Writes one key; `undefined` where there is no room. */
-  #write(key: string, text: string | undefined): Promise<number> | undefined {
-    const record = text === undefined ? this.#encoder.delete(key) : this.#encoder.set(key, text)
+  #write(key: string, { bytes, valueAt, valueLength }: EncodedWrite): Promise<number> | undefined {
     const log = this.#log
     const lsn = log.nextLsn
-    const appended = log.append(record)
+    const appended = log.append(bytes)
     // What is accepted has an LSN at once; nothing waits in the log, as it is opened to reject.
     if (log.nextLsn === lsn) return this.#refused(appended)
-    const { length } = record
-    const at = text === undefined ? 0 : length - 1 - text.length
-    // The log has made one piece of the record: it is kept in place of the value's own text, unless most of it is the key.
-    if (text === undefined || at > text.length) this.#keys.accept(key, lsn, text && flat(text), length)
-    else this.#keys.accept(key, lsn, record, length, at)
+    if (valueLength === 0) this.#keys.accept(key, lsn, undefined, bytes.length)
+    else this.#keys.acceptBytes(key, lsn, bytes, valueAt, valueLength)
     return appended
   }
 
   #writeAll(writes: readonly WriteText[]): Promise<unknown> | undefined {
     const [first] = writes
     if (first === undefined) return this.#allDurable()
-    if (writes.length === 1) return this.#write(first.key, first.text)
+    if (writes.length === 1) return this.#write(first.key, this.#encoder.write(first.key, first.text))
     const record = this.#encoder.batch(writes)
     const log = this.#log
     const lsn = log.nextLsn
@@ -247,7 +243,7 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
     if (log.nextLsn === lsn) return this.#refused(appended)
     let length = record.length
     for (const { key, text } of writes) {
-      this.#keys.accept(key, lsn, text && flat(text), length)
+      this.#keys.accept(key, lsn, text, length)
       length = 0
     }
     return appended

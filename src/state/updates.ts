@@ -1,5 +1,5 @@
 import { SluiceError, shown } from '../errors.js'
-import { jsonOf } from './json-text.js'
+import { frozen, jsonOf } from './json-text.js'
 import type { Keyspace } from './keyspace.js'
 import type { WriteText } from './state-record.js'
 import { Transaction } from './transaction.js'
@@ -67,6 +67,7 @@ export class Updates<V> {
   /** @param isRegistered whether others of the key wait for it already */
   #update(key: string, change: Change<V>, isRegistered: boolean): Promise<Readonly<V> | undefined> | undefined {
     const seen = this.#parts.keys.accepted(key)
+    const stamp = seen?.stamp
     let made: ReturnType<Change<V>>
     try {
       made = change(seen?.value, key)
@@ -74,25 +75,25 @@ export class Updates<V> {
     } catch (error) {
       return Promise.reject(error)
     }
-    const later = this.#updateLater(key, change, seen, made)
+    const later = this.#updateLater(key, change, stamp, made)
     return isRegistered ? later : this.#register(key, later)
   }
 
   async #updateLater(
     key: string,
     change: Change<V>,
-    first: unknown,
+    first: number | undefined,
     made: Promise<Readonly<V> | undefined>,
   ): Promise<Readonly<V> | undefined> {
     const { keys, line } = this.#parts
     let seen = first
     let value = await made
     for (let run = 1; run <= RUNS_MAX; run++) {
-      const isCurrent = (): boolean => keys.accepted(key) === seen
+      const isCurrent = (): boolean => keys.accepted(key)?.stamp === seen
       const written = await line.submit(() => (isCurrent() ? boxed(this.#writeUpdate(key, value)) : NOTHING), 0)
       if (written !== undefined) return written.value
       const now = keys.accepted(key)
-      seen = now
+      seen = now?.stamp
       value = await change(now?.value, key)
     }
     throw disturbed(`the update of ${shown(key)}`)
@@ -104,9 +105,11 @@ export class Updates<V> {
       const writes = keys.accepted(key) === undefined ? [] : [{ key, text: undefined }]
       return write(writes)?.then(() => undefined)
     }
-    const written = write([{ key, text: jsonOf(value) }])
-    const entry = keys.accepted(key)
-    return written?.then(() => entry?.value)
+    const text = jsonOf(value)
+    const written = write([{ key, text }])
+    const stamp = keys.accepted(key)?.stamp
+    // Where the key has something else by now: what was stored of a V, and is one again.
+    return written?.then(() => keys.stamped(key, stamp)?.value ?? frozen(JSON.parse(text) as Readonly<V>))
   }
 
   #transact<Result>(work: (tx: Transaction<V>) => Result | Promise<Result>): Promise<Result> | undefined {

@@ -32,6 +32,7 @@ const event = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('begin dump' as const) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('dump' as const), count: fc.nat({ max: 3 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('give up dump' as const) }) },
 )
 
 type State = Map<string, number>
@@ -40,18 +41,21 @@ function shown(state: Iterable<[string, number]>): string {
   return JSON.stringify([...state].sort(([one], [other]) => (one < other ? -1 : 1)))
 }
 
-function statesOf(keys: Keyspace<number>, accepted: boolean): string {
-  return shown([...keys.entries(accepted)].map(({ slot, value }) => [slot.key, value]))
+/** @param asValues whether values are read: they are kept as what was parsed of them from then on */
+function statesOf(keys: Keyspace<number>, accepted: boolean, asValues: boolean): string {
+  return shown([...keys.entries(accepted)].map((entry) => [entry.key, asValues ? entry.value : JSON.parse(entry.text)]))
 }
 
 test('both states, scans and dumps are those of a plain map, whatever is accepted, settled and taken back', (t) => {
   let dumped = 0
-  const property = fc.property(fc.array(event, { maxLength: 60, size: 'max' }), (events) => {
+  let givenUp = 0
+  const property = fc.property(fc.array(event, { maxLength: 60, size: 'max' }), fc.boolean(), (events, asValues) => {
     const keys = new Keyspace<number>()
     const durable: State = new Map()
     let pending: { lsn: number; key: string; n: number | undefined }[] = []
     let lsn = 0
-    let dump: { dump: Dump<number>; wanted: string; found: State } | undefined
+    const versions: State = new Map()
+    let dump: { dump: Dump<number>; wanted: string; versions: State; found: State } | undefined
     const put = (state: State, name: string, n: number | undefined): void => {
       if (n === undefined) state.delete(name)
       else state.set(name, n)
@@ -60,8 +64,9 @@ test('both states, scans and dumps are those of a plain map, whatever is accepte
       for (let taken = 0; dump !== undefined && taken < count; taken++) {
         const entry = dump.dump.next()
         if (entry === undefined) return true
-        t.false(dump.found.has(entry.slot.key), 'an entry is given once')
-        dump.found.set(entry.slot.key, JSON.parse(entry.text))
+        t.false(dump.found.has(entry.key), 'an entry is given once')
+        t.is(entry.lsn, dump.versions.get(entry.key) ?? 0)
+        dump.found.set(entry.key, JSON.parse(entry.text))
       }
       return false
     }
@@ -81,29 +86,61 @@ test('both states, scans and dumps are those of a plain map, whatever is accepte
       } else if (each.kind === 'settle') {
         const to = keys.settledLsn + Math.ceil((each.quarters / 4) * (lsn - keys.settledLsn))
         keys.settle(to)
-        for (const one of pending) if (one.lsn <= to) put(durable, one.key, one.n)
+        for (const one of pending) {
+          if (one.lsn > to) continue
+          put(durable, one.key, one.n)
+          versions.set(one.key, one.lsn)
+        }
         pending = pending.filter((one) => one.lsn > to)
       } else if (each.kind === 'roll back') {
         lsn = keys.settledLsn + Math.ceil((each.quarters / 4) * (lsn - keys.settledLsn))
         keys.rollBack(lsn)
         pending = pending.filter((one) => one.lsn <= lsn)
       } else if (each.kind === 'begin dump') {
-        if (dump === undefined) dump = { dump: keys.beginDump(), wanted: shown(durable), found: new Map() }
+        if (dump === undefined)
+          dump = { dump: keys.beginDump(), wanted: shown(durable), versions: new Map(versions), found: new Map() }
+      } else if (each.kind === 'give up dump') {
+        if (dump !== undefined) givenUp++
+        dump?.dump.end()
+        dump = undefined
       } else if (drain(each.count)) {
         endDump()
       }
       const accepted = new Map(durable)
       for (const one of pending) put(accepted, one.key, one.n)
-      t.is(statesOf(keys, false), shown(durable))
-      t.is(statesOf(keys, true), shown(accepted))
+      t.is(statesOf(keys, false, asValues), shown(durable))
+      t.is(statesOf(keys, true, asValues), shown(accepted))
       t.is(keys.size, durable.size)
-      const scanned = [...keys.scan('a', true)].map(({ slot }) => slot.key)
+      const scanned = [...keys.scan('a', true)].map(({ key }) => key)
       t.deepEqual(scanned, [...accepted.keys()].filter((name) => name.startsWith('a')).sort())
     }
     if (dump !== undefined && drain(Number.POSITIVE_INFINITY)) endDump()
+    dump?.dump.end()
+    keys.settle(lsn)
+    t.is(keys.known, keys.size, 'a key that is gone is forgotten')
+    if (asValues) t.true(keys.texts <= keys.size, 'nothing is kept for nobody')
+    else t.is(keys.texts, keys.size, 'nothing is kept for nobody')
   })
   fc.assert(property, BOUNDS)
   t.true(dumped > 50, 'dumps come to their end')
+  t.true(givenUp > 20, 'some are given up')
+})
+
+test('what was taken back is not taken for what comes in its place', (t) => {
+  const keys = new Keyspace<number>()
+  keys.accept('a', 1, '1', 3)
+  keys.accept('b', 2, '2', 3)
+  const seen = keys.accepted('b')?.stamp
+  keys.rollBack(1)
+  keys.accept('b', 2, '3', 3)
+  t.not(keys.accepted('b')?.stamp, seen, 'another write with the same LSN')
+  t.is(keys.stamped('b', seen), undefined)
+  const stamp = keys.accepted('b')?.stamp
+  keys.settle(2)
+  t.is(keys.durable('b')?.stamp, stamp, 'what becomes durable is what it was')
+  keys.accept('b', 3, undefined, 3)
+  t.is(keys.stamped('b', stamp)?.value, 3)
+  t.is(keys.accepted('a')?.value, 1)
 })
 
 test('sorted keys stay sorted while they come and go, also during an iteration', (t) => {

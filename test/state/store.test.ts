@@ -171,6 +171,49 @@ test('updates of a key run one after the other, whether they take their time or 
   await store.close()
 })
 
+test('an update gives what it has stored, whatever comes of the key meanwhile', async (t) => {
+  const { store } = await openSimulatedState<{ n: number; again?: Date | string }>()
+  const updates = [1, 2, 3].map((n) => store.update('k', () => ({ n, again: new Date(n) })))
+  const set = store.set('k', { n: 9 })
+  const stored = await Promise.all(updates)
+  t.deepEqual(
+    stored,
+    [1, 2, 3].map((n) => ({ n, again: new Date(n).toISOString() })),
+  )
+  for (const value of stored) t.true(Object.isFrozen(value))
+  await set
+  t.deepEqual(store.get('k'), { n: 9 })
+  t.is(
+    await store.update('k', (value) => value),
+    store.get('k'),
+    'it is the value that is read, where it is still there',
+  )
+  await store.close()
+})
+
+test('a transaction sees what a key had when it first looked, until it is run again', async (t) => {
+  const { store } = await openSimulatedState<number>()
+  await Promise.all([store.set('a', 1), store.set('b', 1), store.set('c', 1)])
+  t.is(store.get('b'), 1)
+  const seen: unknown[] = []
+  await store.transact(async (tx) => {
+    const before = [tx.get('a'), tx.has('b'), tx.version('c')]
+    if (seen.length === 0) await Promise.all([store.set('a', 2), store.delete('b'), store.set('c', 2)])
+    seen.push([before, [tx.get('a'), tx.get('b'), tx.get('c'), tx.version('c')]])
+  })
+  t.deepEqual(seen, [
+    [
+      [1, true, 3],
+      [1, 1, 1, 3],
+    ],
+    [
+      [2, false, 6],
+      [2, undefined, 2, 6],
+    ],
+  ])
+  await store.close()
+})
+
 test('an update that is disturbed is made again, and given up the tenth time', async (t) => {
   const { store } = await openBegunState(1)
   let runs = 0

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { JsonWriter, textBytes } from '../../src/events/json-writer.js'
+import { JsonWriter, textBytes } from '../../src/json/json-writer.js'
 import { codePoints } from '../support/code-points.js'
 import { random } from '../support/random.js'
 

@@ -1,0 +1,152 @@
+import { type TextSink, TextSlab } from './text-slab.js'
+
+/** Blocks are multiples of it. */
+const UNIT_BYTES = 16
+/** A block is at most an eighth longer than needed: so many lengths of blocks there are from one power of two to the next. */
+const LENGTHS_AN_OCTAVE = 8
+/** What needs more has a slab of its own. */
+const UNITS_MAX = 4096
+const SLAB_BYTES_MIN = 16 * 1024
+const SLAB_BYTES_MAX = 1024 * 1024
+/** In an address, the number of the slab counts so many. */
+const BLOCKS_MAX = SLAB_BYTES_MAX / UNIT_BYTES
+
+/** By the units that are needed: which length of blocks serves. */
+const LENGTH_OF = new Uint8Array(UNITS_MAX + 1)
+/** The units of each length. */
+const UNITS: number[] = []
+for (let units = 1; units <= UNITS_MAX; units += Math.max(1, 2 ** Math.floor(Math.log2(units)) / LENGTHS_AN_OCTAVE)) {
+  LENGTH_OF.fill(UNITS.length, (UNITS.at(-1) ?? 0) + 1, units + 1)
+  UNITS.push(units)
+}
+
+/** Slabs of one length of blocks. */
+interface Family {
+  readonly units: number
+  /** In all slabs. */
+  bytes: number
+  /** Those that have a free block. */
+  readonly open: TextSlab[]
+}
+
+/**
+ * Texts outside of JavaScript's own heap, in UTF-8. There, millions that come and go would be copied, marked and swept by the garbage
+ * collector, which stops everything else meanwhile; here they are nothing to it. Who puts a text in frees it.
+ */
+export class TextHeap {
+  readonly #slabs: (TextSlab | undefined)[] = [undefined] // No address is 0.
+  readonly #vacant: number[] = []
+  readonly #families: Family[] = UNITS.map((units) => ({ units, bytes: 0, open: [] }))
+  #bytes = 0
+  #texts = 0
+
+  /** How many texts it has. */
+  get texts(): number {
+    return this.#texts
+  }
+
+  /** Bytes of memory that it holds. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Puts bytes of `source` in; returns the address, which is more than 0. */
+  put(source: Uint8Array, from: number, length: number): number {
+    const units = Math.ceil(TextSlab.bytesFor(length) / UNIT_BYTES)
+    const slab = units > UNITS_MAX ? this.#newSlab(units * UNIT_BYTES, 1) : this.#slabFor(units)
+    const block = slab.take(length)
+    if (slab.isFull && slab.place >= 0) this.#shut(slab)
+    slab.fill(block, source, from)
+    this.#texts++
+    return slab.number * BLOCKS_MAX + block
+  }
+
+  putText(text: string): number {
+    const bytes = Buffer.from(text)
+    return this.put(bytes, 0, bytes.length)
+  }
+
+  text(address: number): string {
+    return this.#slabOf(address).text(address % BLOCKS_MAX)
+  }
+
+  /** Gives the bytes of a text to `sink`, which is not to keep them. */
+  read(address: number, sink: TextSink): void {
+    this.#slabOf(address).read(address % BLOCKS_MAX, sink)
+  }
+
+  free(address: number): void {
+    const slab = this.#slabOf(address)
+    slab.free(address % BLOCKS_MAX)
+    this.#texts--
+    const family = this.#familyOf(slab)
+    if (family === undefined) {
+      this.#drop(slab)
+      return
+    }
+    if (slab.place < 0) {
+      slab.place = family.open.length
+      family.open.push(slab)
+    }
+    // One is kept for the next text of its length.
+    if (slab.isEmpty && family.open.length > 1) {
+      this.#shut(slab)
+      this.#drop(slab)
+    }
+  }
+
+  #slabFor(units: number): TextSlab {
+    const family = this.#families[LENGTH_OF[units] ?? 0]
+    if (family === undefined) throw new Error(`there are no blocks for ${units} units`)
+    const open = family.open.at(-1)
+    if (open !== undefined) return open
+    const blockBytes = family.units * UNIT_BYTES
+    // As much as there is already, so that a few texts don't take much, and many don't take many slabs.
+    const bytes = Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, family.bytes))
+    const slab = this.#newSlab(blockBytes, Math.max(1, Math.floor(bytes / blockBytes)))
+    family.bytes += slab.bytes
+    slab.place = family.open.length
+    family.open.push(slab)
+    return slab
+  }
+
+  #newSlab(blockBytes: number, blocks: number): TextSlab {
+    const number = this.#vacant.pop() ?? this.#slabs.length
+    const slab = new TextSlab(number, blockBytes, blocks)
+    this.#slabs[number] = slab
+    this.#bytes += slab.bytes
+    return slab
+  }
+
+  /** Takes it off those that have room. */
+  #shut(slab: TextSlab): void {
+    const open = this.#familyOf(slab)?.open
+    const last = open?.pop()
+    if (open === undefined || last === undefined) return
+    if (last !== slab) {
+      last.place = slab.place
+      open[slab.place] = last
+    }
+    slab.place = -1
+  }
+
+  #drop(slab: TextSlab): void {
+    this.#slabs[slab.number] = undefined
+    this.#vacant.push(slab.number)
+    this.#bytes -= slab.bytes
+    const family = this.#familyOf(slab)
+    if (family !== undefined) family.bytes -= slab.bytes
+  }
+
+  /** None of those that have one block alone. */
+  #familyOf(slab: TextSlab): Family | undefined {
+    const units = slab.blockBytes / UNIT_BYTES
+    return units > UNITS_MAX ? undefined : this.#families[LENGTH_OF[units] ?? 0]
+  }
+
+  #slabOf(address: number): TextSlab {
+    const slab = this.#slabs[Math.floor(address / BLOCKS_MAX)]
+    if (slab === undefined) throw new Error(`there is no text at ${address}`)
+    return slab
+  }
+}
