@@ -103,6 +103,12 @@ export class HashSlots {
     this.#filters[index] = filter
   }
 
+  /** Adds numbers from `first` on that are not there, by their hashes: all slots are brought in from memory at the same time. */
+  addAll(first: number, hashes: Uint32Array, count: number): void {
+    this.fetch(hashes, count)
+    for (let at = 0; at < count; at++) this.add(first + at, hashes[at] ?? 0)
+  }
+
   /** Removes a number that is there, with this hash. The filter keeps it until the shard grows: others can have the same bit. */
   remove(number: number, hash: number): void {
     const index = hash & SHARD_MASK

@@ -17,6 +17,9 @@ const FULL_SHARE = 3 / 4
 /** A shorter key is written here: that takes less than to call for it. */
 const WRITTEN_HERE_MAX = 48
 
+/** So many are put into the slots together: see {@link HashSlots.addAll}. */
+const UNPACKED_TOGETHER = 256
+
 /** A key with a character above U+00FF takes two bytes for each code unit; else one. */
 const WIDE = 0x8000_0000
 
@@ -187,19 +190,24 @@ export class TermTable {
     let at = 4 + 4 * count
     if (at > packed.length) return false
     this.#lastTerm = undefined // What was not found can be found then.
-    for (let index = 0; index < count; index++) {
-      const length = packed.readUInt32LE(4 + 4 * index)
-      const end = at + bytesOf(length)
-      if (end > packed.length) return false
-      const number = this.size
-      const { page, start } = this.#room(end - at)
-      // A short one byte by byte: a call to copy it takes longer.
-      if (end - at > WRITTEN_HERE_MAX) packed.copy(page, start, at, end)
-      else for (let from = at, to = start; from < end; from++, to++) page[to] = packed[from] ?? 0
-      const hash = this.#hashBytes(packed, at, end, length >= WIDE)
-      this.#lengths.push(length)
-      this.#slots.add(number, hash)
-      at = end
+    const hashes = new Uint32Array(UNPACKED_TOGETHER)
+    for (let index = 0; index < count; ) {
+      const first = this.size
+      let hashed = 0
+      for (; index < count && hashed < UNPACKED_TOGETHER; index++, hashed++) {
+        const length = packed.readUInt32LE(4 + 4 * index)
+        const end = at + bytesOf(length)
+        if (end > packed.length) break
+        const { page, start } = this.#room(end - at)
+        // A short one byte by byte: a call to copy it takes longer.
+        if (end - at > WRITTEN_HERE_MAX) packed.copy(page, start, at, end)
+        else for (let from = at, to = start; from < end; from++, to++) page[to] = packed[from] ?? 0
+        hashes[hashed] = this.#hashBytes(packed, at, end, length >= WIDE)
+        this.#lengths.push(length)
+        at = end
+      }
+      this.#slots.addAll(first, hashes, hashed)
+      if (index < count && hashed < UNPACKED_TOGETHER) return false
     }
     return at === packed.length
   }

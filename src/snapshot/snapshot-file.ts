@@ -102,13 +102,23 @@ export function openSnapshot(place: SnapshotPlace): Promise<AsyncIterable<Buffer
 async function* blocksOf(place: SnapshotPlace): AsyncGenerator<Buffer> {
   const doing = `reading ${snapshotPath(place)}`
   const reader = await withSystemErrorsLater(doing, () => SnapshotReader.open(place))
+  const read = (): Promise<Buffer | undefined> => withSystemErrorsLater(doing, () => reader.next())
+  let ahead: Promise<Buffer | undefined> | undefined
   try {
-    for (;;) {
-      const block = await withSystemErrorsLater(doing, () => reader.next())
-      if (block === undefined) return
+    // Who takes the first block alone, as of a head, has no more read for it.
+    let block = await read()
+    while (block !== undefined) {
       yield block
+      block = await (ahead ?? read())
+      ahead = undefined
+      if (block === undefined) return
+      // While this one is used, the next is read.
+      ahead = read()
+      // What it fails with is told when it is its turn.
+      ahead.catch(() => {})
     }
   } finally {
+    await ahead?.catch(() => {})
     await reader.close()
   }
 }

@@ -12,7 +12,7 @@ import {
 } from '../../src/snapshot/snapshot-place.js'
 import { type FileSystemCall, SimulatedFileSystem } from '../../src/testing/index.js'
 import { bytesOf } from '../support/simulated-files.js'
-import { rejection, rejects, throws } from '../support/simulated-log.js'
+import { rejection, rejects, throws, turn } from '../support/simulated-log.js'
 
 const DIRECTORY = '/data'
 const NAME = 'state-5'
@@ -323,6 +323,50 @@ test('errors while reading are told as such, and the file is closed', async (t) 
       t.deepEqual(fileSystem.openPaths, [])
     }
   }
+})
+
+test('a block that is read ahead is told of when it is its turn, and left alone by who goes before', async (t) => {
+  const texts = ['head', 'first', 'second', 'third']
+  const bytes = await written(texts)
+  const at = bytes.indexOf('third')
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
+  const place = placeOf(bytes)
+  const blocks = await openSnapshot(place)
+  if (blocks === undefined) throw new Error('the snapshot is not there')
+  const unhandled: unknown[] = []
+  const note = (error: unknown): unknown => systemCode(error) === 'SLUICE_CORRUPT' && unhandled.push(error)
+  process.on('unhandledRejection', note)
+  for (let taken = 1; taken <= texts.length; taken++) {
+    const found: string[] = []
+    const told = await (async () => {
+      for await (const block of blocks) {
+        // Time for what is read ahead to fail.
+        await turn()
+        if (found.push(block.toString()) === taken) break
+      }
+    })().catch(systemCode)
+    t.deepEqual(found, texts.slice(0, Math.min(taken, 3)))
+    t.deepEqual(unhandled, [], 'a process does not end by it')
+    t.is(told, taken < 4 ? undefined : 'SLUICE_CORRUPT', `${taken} taken`)
+    t.deepEqual((place.fileSystem as SimulatedFileSystem).openPaths, [], 'no file is left open')
+  }
+  process.off('unhandledRejection', note)
+})
+
+test('a file is not closed while a block is read ahead', async (t) => {
+  const fileSystem = new SimulatedFileSystem()
+  const place = made(fileSystem)
+  await writeSnapshot(place, buffers(NEW))
+  const iterator = (await openSnapshot(place))?.[Symbol.asyncIterator]()
+  await iterator?.next()
+  const release = fileSystem.inject({ call: 'read', nth: 2, hold: true })
+  t.is((await iterator?.next())?.value?.toString(), NEW[1])
+  const left = iterator?.return?.()
+  await turn()
+  t.is(fileSystem.openPaths.length, 1)
+  release()
+  await left
+  t.deepEqual(fileSystem.openPaths, [])
 })
 
 test('short transfers and interrupted ones are gone on with', async (t) => {
