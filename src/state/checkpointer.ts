@@ -174,10 +174,10 @@ export class Checkpointer<V> {
 
   async #write(schema: number, began: number): Promise<CheckpointReport> {
     const { keys, backups, now, timeOf, replaced, listener } = this.#parts
+    const created = now() // The caller's: it may throw, and nothing has begun yet.
     const dump = keys.beginDump()
     const { lsn, entries } = dump
     const settledLength = keys.settledLength
-    const created = now()
     this.#since = created
     if (this.#isBegun) this.#timer?.count(0)
     try {

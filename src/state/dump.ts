@@ -1,4 +1,4 @@
-import type { DumpedEntry, Slot } from './entry.js'
+import type { DumpedEntry, KeptEntry, Slot } from './entry.js'
 
 /** What is told of a dump. */
 export interface DumpListener<V> {
@@ -18,8 +18,8 @@ export class Dump<V> {
   readonly #listener: DumpListener<V>
   /** Keys that keep something. */
   #keeping = 0
-  /** That of them whose turn it is. */
-  #given: Slot<V> | undefined
+  /** What one of them kept, until the next one's turn comes. */
+  #given: KeptEntry<V> | undefined
   #taken = 0
   /** The LSN of the moment. */
   readonly lsn: number
@@ -55,13 +55,14 @@ export class Dump<V> {
 
   /** The next entry, in no particular order; `undefined` behind the last one. It is to be read before the one after it is asked for. */
   next(): DumpedEntry | undefined {
-    this.#letGo()
+    this.#given?.clear()
+    this.#given = undefined
     for (let next = this.#slots.next(); next.done !== true; next = this.#slots.next()) {
       const slot = next.value
       if (slot.hasKept) {
-        this.#given = slot
+        this.#given = this.#keptOf(slot)
         this.#taken++
-        return slot.kept
+        return this.#given
       }
       // One that has no durable entry yet gets a newer one than this moment's, if any.
       if (slot.dump === this.#number || slot.isEmpty) continue
@@ -74,24 +75,21 @@ export class Dump<V> {
 
   /** To be called in any case: only then can there be another one. */
   end(): void {
-    this.#letGo()
+    this.#given?.clear()
+    this.#given = undefined
     // Where it was given up, some may be left.
     while (this.#keeping > 0) {
       const next = this.#slots.next()
       if (next.done === true) throw new Error(`${this.#keeping} keys keep what is not found`)
-      if (!next.value.hasKept) continue
-      this.#given = next.value
-      this.#letGo()
+      if (next.value.hasKept) this.#keptOf(next.value).clear()
     }
     this.#listener.ended()
   }
 
-  #letGo(): void {
-    const slot = this.#given
-    if (slot === undefined) return
-    this.#given = undefined
+  #keptOf(slot: Slot<V>): KeptEntry<V> {
+    const kept = slot.takeKept()
     this.#keeping--
-    slot.dropKept()
     this.#listener.keptGone(slot)
+    return kept
   }
 }

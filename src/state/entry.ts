@@ -15,6 +15,8 @@ export interface Entry<V> {
   readonly text: string
   /** Gives it to `sink`, as bytes where they are there. */
   readText(sink: TextSink): void
+  /** Has the text stay, where there is one: else the value is {@link parsed}, and frozen. */
+  pin(): PinnedText | undefined
 }
 
 /** What a dump gives out. */
@@ -30,6 +32,27 @@ export interface TextBytes {
   readonly length: number
 }
 
+/** A text that stays where it is. */
+export class PinnedText {
+  readonly #heap: TextHeap
+  readonly #address: number
+
+  constructor(heap: TextHeap, address: number) {
+    this.#heap = heap
+    this.#address = address
+    heap.pin(address)
+  }
+
+  get text(): string {
+    return this.#heap.text(this.#address)
+  }
+
+  /** To be called once. */
+  unpin(): void {
+    this.#heap.unpin(this.#address)
+  }
+}
+
 /**
  * A value, or none. One that was written is kept as its text, outside of JavaScript's own heap, until it is read; from then on as
  * what was parsed of it, frozen: so the text that it had can be made again at any time.
@@ -39,8 +62,8 @@ class Content<V> {
   lsn = 0
   stamp = 0
   /** Of the text; 0: there is none. */
-  #address = 0
-  #value: V | undefined = undefined
+  protected address = 0
+  protected read: V | undefined = undefined
 
   constructor(heap: TextHeap) {
     this.heap = heap
@@ -48,69 +71,67 @@ class Content<V> {
 
   get isEmpty(): boolean {
     // JSON has no undefined: a value that was parsed is something else.
-    return this.#address === 0 && this.#value === undefined
+    return this.address === 0 && this.read === undefined
   }
 
   get value(): Readonly<V> {
-    if (this.#address !== 0) {
+    if (this.address !== 0) {
       const value = JSON.parse(this.text) as V // What was stored of a V, and came back.
       this.clear()
-      this.#value = value
+      this.read = value
     }
-    return frozen(this.#value) as V // Not undefined: whoever asks has looked that it isn't empty.
+    return frozen(this.read) as V // Not undefined: whoever asks has looked that it isn't empty.
   }
 
   get parsed(): Readonly<V> | undefined {
-    return frozen(this.#value)
+    return frozen(this.read)
   }
 
   get text(): string {
-    return this.#address === 0 ? JSON.stringify(this.#value) : this.heap.text(this.#address)
+    return this.address === 0 ? JSON.stringify(this.read) : this.heap.text(this.address)
   }
 
   readText(sink: TextSink): void {
-    if (this.#address === 0) sink.string(JSON.stringify(this.#value))
-    else this.heap.read(this.#address, sink)
+    if (this.address === 0) sink.string(JSON.stringify(this.read))
+    else this.heap.read(this.address, sink)
+  }
+
+  /** Has its text stay until it is unpinned, whatever becomes of this; `undefined` where it has none: see {@link parsed}. */
+  pin(): PinnedText | undefined {
+    return this.address === 0 ? undefined : new PinnedText(this.heap, this.address)
   }
 
   /** Puts something into what is empty. */
   put(content: EntryContent<V>): void {
     if (typeof content === 'string') {
-      this.#address = this.heap.putText(content)
+      const bytes = Buffer.from(content)
+      this.putBytes(bytes, 0, bytes.length)
     } else if ('bytes' in content) {
       this.putBytes(content.bytes, content.from, content.length)
     } else {
-      this.#value = content.value
+      this.read = content.value
     }
   }
 
   putBytes(bytes: Uint8Array, from: number, length: number): void {
-    this.#address = this.heap.put(bytes, from, length)
+    this.address = this.heap.put(bytes, from, length)
   }
 
-  /** Takes what another one has, which is empty then. What it had itself is gone. */
+  /** Takes what another one has, which is empty then. What it had itself is gone. Nothing in it can fail. */
   take(other: Content<V>): void {
     this.clear()
     this.lsn = other.lsn
     this.stamp = other.stamp
-    this.#address = other.#address
-    this.#value = other.#value
-    other.#address = 0
-    other.#value = undefined
-  }
-
-  /** Gives away the address of its text, and is empty then. */
-  protected takeText(): number {
-    const address = this.#address === 0 ? this.heap.putText(this.text) : this.#address
-    this.#address = 0
-    this.#value = undefined
-    return address
+    this.address = other.address
+    this.read = other.read
+    other.address = 0
+    other.read = undefined
   }
 
   clear(): void {
-    if (this.#address !== 0) this.heap.free(this.#address)
-    this.#address = 0
-    this.#value = undefined
+    if (this.address !== 0) this.heap.free(this.address)
+    this.address = 0
+    this.read = undefined
   }
 }
 
@@ -121,8 +142,9 @@ export class Slot<V> extends Content<V> implements Entry<V> {
   pending = 0
   /** The number of the last dump that has what it had when that began, or needs it no more. */
   dump = 0
-  /** What a dump has yet to give out, and the key has no longer: its address, and its LSN. 0: nothing. */
-  #kept = 0
+  /** What a dump has yet to give out, and the key has no longer, as the fields of {@link Content}. */
+  #keptAddress = 0
+  #keptRead: V | undefined = undefined
   #keptLsn = 0
 
   constructor(heap: TextHeap, key: string) {
@@ -131,37 +153,38 @@ export class Slot<V> extends Content<V> implements Entry<V> {
   }
 
   get hasKept(): boolean {
-    return this.#kept !== 0
+    return this.#keptAddress !== 0 || this.#keptRead !== undefined
   }
 
-  /** What is kept; it holds until {@link dropKept}. */
-  get kept(): DumpedEntry {
-    return new KeptEntry(this.heap, this.key, this.#keptLsn, this.#kept)
+  /** What is kept, which is not kept any more. Whoever has it clears it. */
+  takeKept(): KeptEntry<V> {
+    const kept = new KeptEntry<V>(this.heap, this.key, this.#keptLsn, this.#keptAddress, this.#keptRead)
+    this.#keptAddress = 0
+    this.#keptRead = undefined
+    return kept
   }
 
-  /** Keeps what it has, and is empty then. */
+  /** Keeps what it has, and is empty then. Nothing in it can fail, and no object is made. */
   keep(): void {
     this.#keptLsn = this.lsn
-    this.#kept = this.takeText()
-  }
-
-  dropKept(): void {
-    this.heap.free(this.#kept)
-    this.#kept = 0
+    this.#keptAddress = this.address
+    this.#keptRead = this.read
+    this.address = 0
+    this.read = undefined
   }
 }
 
-/** What one write will make of a key, once it is durable: it is empty where that deletes. */
+/** What one write will make of a key, once it is durable. */
 export class PendingEntry<V> extends Content<V> implements Entry<V> {
   readonly slot: Slot<V>
+  readonly deletes: boolean
   /** Bytes, or characters, of the record that it came with: for the schedule of checkpoints. */
   readonly recordLength: number
 
-  constructor(heap: TextHeap, slot: Slot<V>, lsn: number, stamp: number, recordLength: number) {
+  constructor(heap: TextHeap, slot: Slot<V>, deletes: boolean, recordLength: number) {
     super(heap)
     this.slot = slot
-    this.lsn = lsn
-    this.stamp = stamp
+    this.deletes = deletes
     this.recordLength = recordLength
   }
 
@@ -170,24 +193,14 @@ export class PendingEntry<V> extends Content<V> implements Entry<V> {
   }
 }
 
-class KeptEntry implements DumpedEntry {
-  readonly #heap: TextHeap
-  readonly #address: number
+export class KeptEntry<V> extends Content<V> implements DumpedEntry {
   readonly key: string
-  readonly lsn: number
 
-  constructor(heap: TextHeap, key: string, lsn: number, address: number) {
-    this.#heap = heap
-    this.#address = address
+  constructor(heap: TextHeap, key: string, lsn: number, address: number, read: V | undefined) {
+    super(heap)
     this.key = key
     this.lsn = lsn
-  }
-
-  get text(): string {
-    return this.#heap.text(this.#address)
-  }
-
-  readText(sink: TextSink): void {
-    this.#heap.read(this.#address, sink)
+    this.address = address
+    this.read = read
   }
 }

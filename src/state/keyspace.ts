@@ -105,25 +105,56 @@ export class Keyspace<V> {
     this.#size = 0
   }
 
-  /** A write was accepted; nothing is its content where it deletes. */
-  accept(key: string, lsn: number, content: EntryContent<V> | undefined, recordLength: number): void {
-    const entry = this.#accepted(key, lsn, recordLength)
-    if (content !== undefined) entry.put(content)
+  /**
+   * All that a write needs of memory, before it is accepted: what comes then can't fail. Nothing is the content where it deletes.
+   * One that is not accepted after all is to be {@link discard}ed.
+   */
+  prepare(key: string, content: EntryContent<V> | undefined, recordLength: number): PendingEntry<V> {
+    const entry = this.#prepared(key, content === undefined, recordLength)
+    try {
+      if (content !== undefined) entry.put(content)
+    } catch (error) {
+      this.discard(entry)
+      throw error
+    }
+    return entry
   }
 
-  /** As {@link accept}, of a value whose text lies in `bytes`: without an object for it. */
-  acceptBytes(key: string, lsn: number, bytes: Uint8Array, from: number, length: number): void {
-    this.#accepted(key, lsn, bytes.length).putBytes(bytes, from, length)
+  /** As {@link prepare}, of a value whose text lies in the record's bytes: without an object for it. */
+  prepareBytes(key: string, bytes: Uint8Array, from: number, length: number): PendingEntry<V> {
+    const entry = this.#prepared(key, length === 0, bytes.length)
+    try {
+      if (length > 0) entry.putBytes(bytes, from, length)
+    } catch (error) {
+      this.discard(entry)
+      throw error
+    }
+    return entry
+  }
+
+  /** A write was accepted. */
+  accept(entry: PendingEntry<V>, lsn: number): void {
+    entry.lsn = lsn
+    entry.stamp = ++this.#accepts
+    // A number: a reference from what is old to what is young costs the garbage collector a visit.
+    entry.slot.pending = entry.stamp
+    this.#pending.push(entry)
+  }
+
+  /** A write that was prepared is not accepted. */
+  discard(entry: PendingEntry<V>): void {
+    entry.clear()
+    this.#dropIfEmpty(entry.slot)
   }
 
   /** All up to `lsn` is durable. */
   settle(lsn: number): void {
     const pending = this.#pending
-    let front = this.#front
-    for (let entry = pending[front]; entry !== undefined && entry.lsn <= lsn; entry = pending[++front]) {
+    for (let entry = pending[this.#front]; entry !== undefined && entry.lsn <= lsn; entry = pending[this.#front]) {
+      this.#front++ // Whatever comes of one, none is done twice: what was taken from it would look as if it were deleted.
       this.#makeDurable(entry)
     }
-    this.#front = front
+    const front = this.#front
     // Removing from an array's beginning moves all the rest: done seldom, and then for many at once.
     if (front === pending.length || (front >= GAPS_MAX && front * 2 >= pending.length)) {
       pending.splice(0, front)
@@ -198,13 +229,9 @@ export class Keyspace<V> {
     return entry === undefined || entry.isEmpty ? undefined : entry
   }
 
-  #accepted(key: string, lsn: number, recordLength: number): PendingEntry<V> {
+  #prepared(key: string, deletes: boolean, recordLength: number): PendingEntry<V> {
     const slot = this.#slots.get(key) ?? this.#newSlot(key)
-    const entry = new PendingEntry(this.#heap, slot, lsn, ++this.#accepts, recordLength)
-    // A number: a reference from what is old to what is young costs the garbage collector a visit.
-    slot.pending = entry.stamp
-    this.#pending.push(entry)
-    return entry
+    return new PendingEntry(this.#heap, slot, deletes, recordLength)
   }
 
   #newSlot(key: string): Slot<V> {
@@ -216,7 +243,7 @@ export class Keyspace<V> {
 
   #makeDurable(entry: PendingEntry<V>): void {
     const { slot, recordLength } = entry
-    const [was, is] = [!slot.isEmpty, !entry.isEmpty]
+    const [was, is] = [!slot.isEmpty, !entry.deletes]
     this.#dump?.beforeChange(slot)
     this.#size += Number(is) - Number(was)
     if (slot.pending === entry.stamp) slot.pending = 0

@@ -74,7 +74,7 @@ export class LoadedState<V> {
       this.note(record.schema)
       this.replayedBytes += bytes
       this.firstReplayed ??= timestamp
-      for (const { key, content } of record.writes) this.put(key, lsn, content, record.schema)
+      for (const { key, content, text } of record.writes) this.put(key, lsn, text ?? content, record.schema)
     } else {
       this.adopting = record.kind === 'adopt'
       // An attempt that a crash cut short counts for nothing.

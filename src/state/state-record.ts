@@ -1,6 +1,7 @@
 import { SluiceError } from '../errors.js'
 import { borrowWriter, giveBackWriter } from '../json/borrowed-writer.js'
 import { type JsonWriter, textBytes } from '../json/json-writer.js'
+import type { TextBytes } from './entry.js'
 import { jsonOf, quoted } from './json-text.js'
 
 const COMMA = textBytes(',')
@@ -41,6 +42,8 @@ export type StateRecord =
 export interface RecordedWrite {
   readonly key: string
   readonly content: { readonly value: unknown } | undefined
+  /** Where it is known: the value as it lies in the record. */
+  readonly text?: TextBytes | undefined
 }
 
 /** Encodes what a store of one schema version writes. */
@@ -115,10 +118,21 @@ export function decodeStateRecord(lsn: number, data: Buffer): StateRecord {
     const [kind, schema, ...rest]: unknown[] = record
     const known = typeof schema === 'number' && Number.isSafeInteger(schema) && schema >= 1
     const decoded = known ? recordOf(kind, schema, rest) : undefined
-    if (decoded !== undefined) return decoded
+    if (decoded !== undefined) return withText(decoded, data)
   }
   const message = `the record with LSN ${lsn} was not written by a state store`
   throw new SluiceError('SLUICE_CORRUPT', message, { firstLsn: lsn, lastLsn: lsn })
+}
+
+/** Of the record of a set, which is the most frequent one, as a store writes it, the text of its value is told. */
+function withText(record: StateRecord, data: Buffer): StateRecord {
+  if (record.kind !== 'writes' || record.writes.length !== 1) return record
+  const [write] = record.writes
+  if (write?.content === undefined) return record
+  const head = Buffer.from(`["set",${record.schema},${JSON.stringify(write.key)},`)
+  const length = data.length - head.length - END.length
+  if (length <= 0 || data.compare(head, 0, head.length, 0, head.length) !== 0) return record
+  return { ...record, writes: [{ ...write, text: { bytes: data, from: head.length, length } }] }
 }
 
 function recordOf(kind: unknown, schema: number, rest: readonly unknown[]): StateRecord | undefined {

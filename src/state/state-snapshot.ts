@@ -70,11 +70,13 @@ export function writeStateSnapshot<V>(
         },
         (length) => length,
       )
-      if (slice.length === 0) return
+      if (slice.length === 0) break
       yield block.take()
       onProgress()
       await pace.pause()
     }
+    // Before the snapshot gets its name, and the log is trimmed by it.
+    if (dump.taken !== dump.entries) throw new Error(`a dump of ${dump.entries} entries gave ${dump.taken}`)
   }
 }
 

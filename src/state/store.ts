@@ -15,6 +15,7 @@ import type {
   StateWriteOptions,
   VersionedValue,
 } from './contract.js'
+import type { PendingEntry } from './entry.js'
 import { historyOf } from './history.js'
 import type { JsonFile } from './json-file.js'
 import type { Keyspace } from './keyspace.js'
@@ -222,14 +223,19 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
 
   /** Writes one key; `undefined` where there is no room. */
   #write(key: string, { bytes, valueAt, valueLength }: EncodedWrite): Promise<number> | undefined {
-    const log = this.#log
-    const lsn = log.nextLsn
-    const appended = log.append(bytes)
-    // What is accepted has an LSN at once; nothing waits in the log, as it is opened to reject.
-    if (log.nextLsn === lsn) return this.#refused(appended)
-    if (valueLength === 0) this.#keys.accept(key, lsn, undefined, bytes.length)
-    else this.#keys.acceptBytes(key, lsn, bytes, valueAt, valueLength)
-    return appended
+    // What can fail comes first: what is in the log has to be in memory, too.
+    const entry = this.#keys.prepareBytes(key, bytes, valueAt, valueLength)
+    const lsn = this.#log.nextLsn
+    let isAccepted = false
+    try {
+      const appended = this.#log.append(bytes)
+      isAccepted = this.#log.nextLsn !== lsn
+      if (!isAccepted) return this.#refused(appended)
+      this.#keys.accept(entry, lsn)
+      return appended
+    } finally {
+      if (!isAccepted) this.#keys.discard(entry)
+    }
   }
 
   #writeAll(writes: readonly WriteText[]): Promise<unknown> | undefined {
@@ -237,18 +243,24 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
     if (first === undefined) return this.#allDurable()
     if (writes.length === 1) return this.#write(first.key, this.#encoder.write(first.key, first.text))
     const record = this.#encoder.batch(writes)
-    const log = this.#log
-    const lsn = log.nextLsn
-    const appended = log.append(record)
-    if (log.nextLsn === lsn) return this.#refused(appended)
-    let length = record.length
-    for (const { key, text } of writes) {
-      this.#keys.accept(key, lsn, text, length)
-      length = 0
+    const entries: PendingEntry<V>[] = []
+    const lsn = this.#log.nextLsn
+    let isAccepted = false
+    try {
+      for (const [at, { key, text }] of writes.entries()) {
+        entries.push(this.#keys.prepare(key, text, at === 0 ? record.length : 0))
+      }
+      const appended = this.#log.append(record)
+      isAccepted = this.#log.nextLsn !== lsn
+      if (!isAccepted) return this.#refused(appended)
+      for (const entry of entries) this.#keys.accept(entry, lsn)
+      return appended
+    } finally {
+      if (!isAccepted) for (const entry of entries) this.#keys.discard(entry)
     }
-    return appended
   }
 
+  /** What is accepted has an LSN at once; nothing waits in the log, as it is opened to reject. */
   #append(record: string): Promise<number> | undefined {
     const lsn = this.#log.nextLsn
     const appended = this.#log.append(record)

@@ -25,8 +25,16 @@ interface Family {
   readonly units: number
   /** In all slabs. */
   bytes: number
+  /** One of those that have a free block, all of whose blocks are. */
+  spare: TextSlab | undefined
   /** Those that have a free block. */
   readonly open: TextSlab[]
+}
+
+/** A text that somebody holds. */
+interface Pin {
+  count: number
+  isFreed: boolean
 }
 
 /**
@@ -36,9 +44,10 @@ interface Family {
 export class TextHeap {
   readonly #slabs: (TextSlab | undefined)[] = [undefined] // No address is 0.
   readonly #vacant: number[] = []
-  readonly #families: Family[] = UNITS.map((units) => ({ units, bytes: 0, open: [] }))
+  readonly #families: Family[] = UNITS.map((units) => ({ units, bytes: 0, spare: undefined, open: [] }))
   #bytes = 0
   #texts = 0
+  readonly #pins = new Map<number, Pin>()
 
   /** How many texts it has. */
   get texts(): number {
@@ -53,17 +62,15 @@ export class TextHeap {
   /** Puts bytes of `source` in; returns the address, which is more than 0. */
   put(source: Uint8Array, from: number, length: number): number {
     const units = Math.ceil(TextSlab.bytesFor(length) / UNIT_BYTES)
-    const slab = units > UNITS_MAX ? this.#newSlab(units * UNIT_BYTES, 1) : this.#slabFor(units)
+    const family = this.#families[LENGTH_OF[units] ?? 0]
+    const slab =
+      units > UNITS_MAX || family === undefined ? this.#newSlab(units * UNIT_BYTES, 1) : this.#slabFor(family)
     const block = slab.take(length)
+    if (slab === family?.spare) family.spare = undefined
     if (slab.isFull && slab.place >= 0) this.#shut(slab)
     slab.fill(block, source, from)
     this.#texts++
     return slab.number * BLOCKS_MAX + block
-  }
-
-  putText(text: string): number {
-    const bytes = Buffer.from(text)
-    return this.put(bytes, 0, bytes.length)
   }
 
   text(address: number): string {
@@ -75,7 +82,26 @@ export class TextHeap {
     this.#slabOf(address).read(address % BLOCKS_MAX, sink)
   }
 
+  /** Has a text stay, also when it is freed, until it is unpinned as often. */
+  pin(address: number): void {
+    const pin = this.#pins.get(address)
+    if (pin === undefined) this.#pins.set(address, { count: 1, isFreed: false })
+    else pin.count++
+  }
+
+  unpin(address: number): void {
+    const pin = this.#pins.get(address)
+    if (pin === undefined || --pin.count > 0) return
+    this.#pins.delete(address)
+    if (pin.isFreed) this.free(address)
+  }
+
   free(address: number): void {
+    const pin = this.#pins.size === 0 ? undefined : this.#pins.get(address)
+    if (pin !== undefined) {
+      pin.isFreed = true
+      return
+    }
     const slab = this.#slabOf(address)
     slab.free(address % BLOCKS_MAX)
     this.#texts--
@@ -88,17 +114,19 @@ export class TextHeap {
       slab.place = family.open.length
       family.open.push(slab)
     }
-    // One is kept for the next text of its length.
-    if (slab.isEmpty && family.open.length > 1) {
+    if (!slab.isEmpty) return
+    // One is kept for the next texts of its length.
+    if (family.spare === undefined) {
+      family.spare = slab
+    } else {
       this.#shut(slab)
       this.#drop(slab)
     }
   }
 
-  #slabFor(units: number): TextSlab {
-    const family = this.#families[LENGTH_OF[units] ?? 0]
-    if (family === undefined) throw new Error(`there are no blocks for ${units} units`)
-    const open = family.open.at(-1)
+  /** The same one until it is full: so what is used next lies close together, and others become empty meanwhile. */
+  #slabFor(family: Family): TextSlab {
+    const [open] = family.open
     if (open !== undefined) return open
     const blockBytes = family.units * UNIT_BYTES
     // As much as there is already, so that a few texts don't take much, and many don't take many slabs.

@@ -1,5 +1,6 @@
 import { SluiceError } from '../errors.js'
 import type { StateTransaction } from './contract.js'
+import type { PinnedText } from './entry.js'
 import { frozen, jsonOf } from './json-text.js'
 import type { Keyspace } from './keyspace.js'
 import type { WriteText } from './state-record.js'
@@ -8,21 +9,29 @@ import { checkKey } from './state-view.js'
 /** Of a key that is not there. */
 const NO_STAMP = -1
 
-/** What a key has for a transaction. */
+/** What a key had for a transaction when that first looked; it may have something else by now. */
 interface Seen<V> {
-  /** The value as JSON, or as what was parsed of it; a key that is not there has neither. */
-  readonly text: string | undefined
-  value: Readonly<V> | undefined
+  readonly isThere: boolean
   readonly lsn: number
   readonly stamp: number
+  /** Where it was read before. */
+  value: Readonly<V> | undefined
+  /** Else its text. */
+  readonly pinned: PinnedText | undefined
+}
+
+/** What a transaction has written. */
+interface Written<V> {
+  /** The value as JSON; `undefined` where it is deleted. */
+  readonly text: string | undefined
+  value: Readonly<V> | undefined
 }
 
 /** What a transaction has read and written so far. */
 export class Transaction<V> implements StateTransaction<V> {
   readonly #keys: Keyspace<V>
-  /** What each key had when it was first looked at: that may be another thing by now. */
   readonly #read = new Map<string, Seen<V>>()
-  readonly #written = new Map<string, Seen<V>>()
+  readonly #written = new Map<string, Written<V>>()
   #ended = false
 
   constructor(keys: Keyspace<V>) {
@@ -30,15 +39,17 @@ export class Transaction<V> implements StateTransaction<V> {
   }
 
   get(key: string): Readonly<V> | undefined {
-    const seen = this.#find(key, true)
-    if (seen.value !== undefined || seen.text === undefined) return seen.value
-    seen.value = frozen(JSON.parse(seen.text) as Readonly<V>) // What was stored of a V, and came back.
-    return seen.value
+    this.#check(key)
+    const written = this.#written.get(key)
+    if (written === undefined) return this.#valueOf(key, this.#look(key, true))
+    if (written.text !== undefined) written.value ??= parsed<V>(written.text)
+    return written.value
   }
 
   has(key: string): boolean {
-    const { text, value } = this.#find(key)
-    return text !== undefined || value !== undefined
+    this.#check(key)
+    const written = this.#written.get(key)
+    return written === undefined ? this.#look(key).isThere : written.text !== undefined
   }
 
   version(key: string): number {
@@ -59,6 +70,7 @@ export class Transaction<V> implements StateTransaction<V> {
 
   /** No more calls from now on. */
   end(): void {
+    if (!this.#ended) for (const { pinned } of this.#read.values()) pinned?.unpin()
     this.#ended = true
   }
 
@@ -75,25 +87,28 @@ export class Transaction<V> implements StateTransaction<V> {
   }
 
   #write(key: string, text: string | undefined): void {
-    this.#written.set(key, { text, value: undefined, lsn: 0, stamp: NO_STAMP })
+    this.#written.set(key, { text, value: undefined })
   }
 
-  #find(key: string, asValue = false): Seen<V> {
-    this.#check(key)
-    return this.#written.get(key) ?? this.#look(key, asValue)
-  }
-
-  #look(key: string, asValue = false): Seen<V> {
+  /** @param reads whether the value is wanted at once: then nothing has to be pinned */
+  #look(key: string, reads = false): Seen<V> {
     let seen = this.#read.get(key)
     if (seen === undefined) {
       const entry = this.#keys.accepted(key)
-      // Values are frozen, and texts are texts: neither changes with the key.
-      const value = asValue ? entry?.value : entry?.parsed
-      const text = value === undefined ? entry?.text : undefined
-      seen = { text, value, lsn: entry?.lsn ?? 0, stamp: entry?.stamp ?? NO_STAMP }
+      const value = reads ? entry?.value : entry?.parsed
+      const { lsn = 0, stamp = NO_STAMP } = entry ?? {}
+      seen = { isThere: entry !== undefined, lsn, stamp, value, pinned: value === undefined ? entry?.pin() : undefined }
       this.#read.set(key, seen)
     }
     return seen
+  }
+
+  /** The value that is read by all, where the key still has it. */
+  #valueOf(key: string, seen: Seen<V>): Readonly<V> | undefined {
+    if (seen.value === undefined && seen.pinned !== undefined) {
+      seen.value = this.#keys.stamped(key, seen.stamp)?.value ?? parsed<V>(seen.pinned.text)
+    }
+    return seen.value
   }
 
   #check(key: string): void {
@@ -101,4 +116,8 @@ export class Transaction<V> implements StateTransaction<V> {
     if (this.#ended)
       throw new SluiceError('SLUICE_INVALID_ARGUMENT', 'this transaction has ended: it writes nothing more')
   }
+}
+
+function parsed<V>(text: string): Readonly<V> {
+  return frozen(JSON.parse(text) as Readonly<V>) // What was stored of a V, and came back.
 }

@@ -453,6 +453,20 @@ test('backups are kept by number and by time, and the old ones compressed', asyn
   t.true(snapshotsOf(plain).every((name) => !name.includes('gzip')))
 })
 
+test('a clock that throws fails its checkpoint, and no other', async (t) => {
+  let fails = true
+  const now = (): number => {
+    if (fails) throw new RangeError('no time')
+    return 1
+  }
+  const { store } = await openSimulatedState({ compaction: false, now })
+  await store.set('a', 1)
+  await t.throwsAsync(store.checkpoint(), { message: 'no time' })
+  fails = false
+  t.is((await store.checkpoint())?.entries, 1)
+  await store.close()
+})
+
 test('the state is restored as it was, by LSN and by time, as far back as it reaches', async (t) => {
   const { store, fileSystem } = await openBegunState<string>('0', { ...SMALL, backups: { keep: 2 } })
   const times: number[] = []

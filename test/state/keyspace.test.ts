@@ -5,6 +5,7 @@ import type { Dump } from '../../src/state/dump.js'
 import { Keyspace } from '../../src/state/keyspace.js'
 import { keptBackups } from '../../src/state/retention.js'
 import { SortedKeys } from '../../src/state/sorted-keys.js'
+import { Transaction } from '../../src/state/transaction.js'
 import { WriteLine } from '../../src/state/write-line.js'
 import { random } from '../support/random.js'
 import { rejects } from '../support/simulated-log.js'
@@ -39,6 +40,10 @@ type State = Map<string, number>
 
 function shown(state: Iterable<[string, number]>): string {
   return JSON.stringify([...state].sort(([one], [other]) => (one < other ? -1 : 1)))
+}
+
+function accept(keys: Keyspace<number>, name: string, lsn: number, text: string | undefined): void {
+  keys.accept(keys.prepare(name, text, 10), lsn)
 }
 
 /** @param asValues whether values are read: they are kept as what was parsed of them from then on */
@@ -81,7 +86,7 @@ test('both states, scans and dumps are those of a plain map, whatever is accepte
     for (const each of events) {
       if (each.kind === 'set' || each.kind === 'delete') {
         const n = each.kind === 'set' ? each.n : undefined
-        keys.accept(each.key, ++lsn, n === undefined ? undefined : JSON.stringify(n), 10)
+        accept(keys, each.key, ++lsn, n === undefined ? undefined : JSON.stringify(n))
         pending.push({ lsn, key: each.key, n })
       } else if (each.kind === 'settle') {
         const to = keys.settledLsn + Math.ceil((each.quarters / 4) * (lsn - keys.settledLsn))
@@ -128,19 +133,88 @@ test('both states, scans and dumps are those of a plain map, whatever is accepte
 
 test('what was taken back is not taken for what comes in its place', (t) => {
   const keys = new Keyspace<number>()
-  keys.accept('a', 1, '1', 3)
-  keys.accept('b', 2, '2', 3)
+  accept(keys, 'a', 1, '1')
+  accept(keys, 'b', 2, '2')
   const seen = keys.accepted('b')?.stamp
   keys.rollBack(1)
-  keys.accept('b', 2, '3', 3)
+  accept(keys, 'b', 2, '3')
   t.not(keys.accepted('b')?.stamp, seen, 'another write with the same LSN')
   t.is(keys.stamped('b', seen), undefined)
   const stamp = keys.accepted('b')?.stamp
   keys.settle(2)
   t.is(keys.durable('b')?.stamp, stamp, 'what becomes durable is what it was')
-  keys.accept('b', 3, undefined, 3)
+  accept(keys, 'b', 3, undefined)
   t.is(keys.stamped('b', stamp)?.value, 3)
   t.is(keys.accepted('a')?.value, 1)
+})
+
+test('a value that can not be written down again harms no other, and only the dump', (t) => {
+  const keys = new Keyspace<unknown>()
+  const write = (name: string, lsn: number, text: string): void => keys.accept(keys.prepare(name, text, 10), lsn)
+  const depth = 1_000_000
+  write('a', 1, '1')
+  write('deep', 2, '['.repeat(depth) + ']'.repeat(depth))
+  write('z', 3, '3')
+  keys.settle(3)
+  t.true(Array.isArray(keys.durable('deep')?.value), 'it was read: its text is gone')
+  const dump = keys.beginDump()
+  write('a', 4, '4')
+  write('deep', 5, '5')
+  write('z', 6, '6')
+  keys.settle(6)
+  t.deepEqual(
+    ['a', 'deep', 'z'].map((name) => keys.durable(name)?.value),
+    [4, 5, 6],
+  )
+  t.is(dump.next()?.text, '1')
+  t.throws(() => dump.next()?.text, { instanceOf: RangeError })
+  dump.end()
+  t.is(keys.known, 3)
+})
+
+test('where there is no memory for a write, nothing has happened', (t) => {
+  const keys = new Keyspace<string>()
+  const text = JSON.stringify('v'.repeat(100_000))
+  keys.accept(keys.prepare('a', text, 10), 1)
+  const { allocUnsafeSlow } = Buffer
+  Buffer.allocUnsafeSlow = () => {
+    throw new RangeError('no memory')
+  }
+  try {
+    for (const name of ['a', 'b']) {
+      t.throws(() => keys.prepare(name, text, 10), { message: 'no memory' })
+      t.throws(() => keys.prepareBytes(name, Buffer.from(text), 0, text.length), { message: 'no memory' })
+    }
+  } finally {
+    Buffer.allocUnsafeSlow = allocUnsafeSlow
+  }
+  t.is(keys.known, 1)
+  t.is(keys.accepted('a')?.text, text)
+  keys.settle(1)
+  t.is(keys.durable('a')?.text, text)
+})
+
+test('what a transaction looked at stays as it was until the end of it, and no longer', (t) => {
+  const keys = new Keyspace<number>()
+  for (const [at, name] of ['a', 'b', 'c', 'd'].entries()) accept(keys, name, at + 1, String(at + 1))
+  keys.settle(4)
+  const tx = new Transaction(keys)
+  t.deepEqual([tx.has('a'), tx.version('b'), tx.get('c'), tx.delete('d'), tx.has('e')], [true, 2, 3, true, false])
+  t.is(keys.texts, 3, 'only what it was asked for was read')
+  for (const [at, name] of ['a', 'b', 'c', 'd', 'e'].entries()) accept(keys, name, at + 5, String(at + 5))
+  keys.settle(9)
+  t.is(keys.texts, 5 + 3)
+  t.deepEqual([tx.get('a'), tx.get('b'), tx.get('c'), tx.get('e')], [1, 2, 3, undefined])
+  t.false(tx.isCurrent)
+  tx.end()
+  tx.end()
+  t.is(keys.texts, 5)
+  const next = new Transaction(keys)
+  next.has('a')
+  t.is(next.get('a'), keys.durable('a')?.value)
+  t.is(keys.texts, 5, 'the value that all read, though its text stays until the end')
+  next.end()
+  t.is(keys.texts, 4)
 })
 
 test('sorted keys stay sorted while they come and go, also during an iteration', (t) => {

@@ -1,15 +1,27 @@
 import test from 'ava'
-import fc from 'fast-check'
-import type { DumpedEntry } from '../../src/state/entry.js'
-import { decodeEntries, SnapshotBlock } from '../../src/state/snapshot-block.js'
 import { TextHeap } from '../../src/state/text-heap.js'
-import type { TextSink } from '../../src/state/text-slab.js'
 import { random } from '../support/random.js'
 
 const { seed } = random()
 test.before((t) => t.log(`seed ${seed} (set SLUICE_SEED to repeat it)`))
 
 const KIB = 1024
+
+/** How often slabs are made meanwhile, and whether that fails. Nothing else may run. */
+function slabsMade(work: () => void): number {
+  const { allocUnsafeSlow } = Buffer
+  let made = 0
+  Buffer.allocUnsafeSlow = (size) => {
+    made++
+    return allocUnsafeSlow(size)
+  }
+  try {
+    work()
+  } finally {
+    Buffer.allocUnsafeSlow = allocUnsafeSlow
+  }
+  return made
+}
 
 function put(heap: TextHeap, text: string): number {
   const bytes = Buffer.from(`<${text}>`)
@@ -71,69 +83,72 @@ test('memory is given back, and little of it lies about', (t) => {
   t.throws(() => new TextHeap().text(70_000), { message: /no text/ })
 })
 
-const text = fc.oneof(
-  fc.json(),
-  fc.string({ unit: 'binary', maxLength: 300 }).map((value) => JSON.stringify(value)),
-  fc.nat({ max: 400_000 }).map((length) => JSON.stringify('y'.repeat(length))),
-)
-
-function entryOf(key: string, lsn: number, json: string, asBytes: boolean): DumpedEntry {
-  const bytes = Buffer.from(` ${json}`)
-  const readText = (sink: TextSink): void => {
-    if (asBytes) sink.bytes(bytes, 1, bytes.length - 1)
-    else sink.string(json)
-  }
-  return { key, lsn, text: json, readText }
-}
-
-test('a block of a snapshot gives back what was put in, ASCII or not', (t) => {
-  const entry = fc.record({ key: fc.string({ unit: 'grapheme' }), lsn: fc.maxSafeNat(), text, asBytes: fc.boolean() })
-  const property = fc.property(fc.array(fc.array(entry, { minLength: 1 }), { maxLength: 3 }), (blocks) => {
-    const block = new SnapshotBlock()
-    for (const entries of blocks) {
-      for (const { key, lsn, text: json, asBytes } of entries) {
-        const length = block.add(entryOf(key, lsn, json, asBytes))
-        t.is(length, key.length + Buffer.byteLength(json))
-      }
-      const found: [string, number, string][] = []
-      const count = decodeEntries(block.take(), (key, lsn, content) => {
-        const isText = typeof content === 'string'
-        const { bytes, from, length } = isText ? { bytes: Buffer.from(content), from: 0, length: undefined } : content
-        found.push([key, lsn, Buffer.from(bytes.subarray(from, length && from + length)).toString()])
-      })
-      t.is(count, entries.length)
-      t.deepEqual(
-        found,
-        entries.map(({ key, lsn, text: json }) => [key, lsn, json]),
-      )
-    }
+test('what was deleted here and there serves the next texts of its length', (t) => {
+  const numbers = random(seed)
+  const heap = new TextHeap()
+  let addresses = Array.from({ length: 50_000 }, () => put(heap, 'v'.repeat(100)))
+  const full = heap.bytes
+  addresses = addresses.filter((address) => {
+    const stays = numbers.below(10) === 0
+    if (!stays) heap.free(address)
+    return stays
   })
-  fc.assert(property, { seed: seed | 0, numRuns: 100 })
+  while (addresses.length < 50_000) addresses.push(put(heap, 'w'.repeat(100)))
+  t.true(heap.bytes <= full, `${heap.bytes} bytes, where ${full} were enough`)
+  for (const address of addresses) t.regex(heap.text(address), /^(v{100}|w{100})$/)
 })
 
-test('a block that is no list of entries is told, and nothing beyond it is read', (t) => {
-  const block = (index: unknown, texts: string): Buffer => {
-    const json = Buffer.from(JSON.stringify(index))
-    const head = Buffer.alloc(4)
-    head.writeUInt32LE(json.length, 0)
-    return Buffer.concat([head, json, Buffer.from(texts)])
+test('where much was deleted here and there, writing what is left anew gives memory back', (t) => {
+  const numbers = random(seed)
+  const heap = new TextHeap()
+  const all = Array.from({ length: 50_000 }, () => put(heap, 'v'.repeat(100)))
+  const full = heap.bytes
+  const left: number[] = []
+  for (const address of all) {
+    if (numbers.below(10) === 0) left.push(address)
+    else heap.free(address)
   }
-  const ignore = (): void => {}
-  t.is(decodeEntries(block(['k', 1, 2], '12'), ignore), 1)
-  for (const wrong of [
-    undefined,
-    Buffer.alloc(3),
-    Buffer.from([255, 255, 255, 255, 1]),
-    block({ k: 1 }, ''),
-    block(['k', 1], '1'),
-    block(['k', 1, 3], '12'),
-    block(['k', 1, 1], '12'),
-    block(['k', 1, 1.5, 'l', 2, 0.5], '12'),
-    block(['k', 1, -1], '12'),
-    block(['k', 1, 0], ''),
-    block(['k', '1', 2], '12'),
-    block([1, 1, 2], '12'),
-  ]) {
-    t.is(decodeEntries(wrong, ignore), undefined)
+  for (let round = 0; round < 10; round++) {
+    for (const [at, address] of left.entries()) {
+      heap.free(address)
+      left[at] = put(heap, 'w'.repeat(100))
+    }
   }
+  t.true(heap.bytes < full / 3, `${heap.bytes} bytes for a tenth of what ${full} held`)
+})
+
+test('a text that comes and goes at the edge of a slab makes none each time', (t) => {
+  const heap = new TextHeap()
+  const edge: number[] = []
+  // As many as fill a slab: the next one needs another.
+  while (slabsMade(() => edge.push(put(heap, 'v'.repeat(100)))) === 0 || edge.length === 1);
+  const made = slabsMade(() => {
+    for (let round = 0; round < 100; round++) {
+      const texts = [put(heap, 'x'.repeat(100)), put(heap, 'y'.repeat(100))]
+      heap.free(edge.pop() ?? 0)
+      for (const text of texts) heap.free(text)
+      edge.push(put(heap, 'z'.repeat(100)))
+    }
+  })
+  t.true(made <= 1, `${made} were made in 100 rounds`)
+})
+
+test('a text that is pinned stays until it is unpinned as often', (t) => {
+  const heap = new TextHeap()
+  const address = put(heap, 'pinned')
+  const other = put(heap, 'other')
+  heap.pin(address)
+  heap.pin(address)
+  heap.free(address)
+  heap.free(other)
+  t.is(heap.texts, 1)
+  heap.unpin(address)
+  t.is(heap.text(address), 'pinned')
+  t.not(put(heap, 'another'), address)
+  heap.unpin(address)
+  t.is(heap.texts, 1)
+  const kept = put(heap, 'kept')
+  heap.pin(kept)
+  heap.unpin(kept)
+  t.is(heap.text(kept), 'kept', 'what nobody frees stays')
 })
