@@ -65,7 +65,8 @@ export class HashSlots {
 
   /**
    * Has the slots of the first `count` of these hashes brought in from memory, all at the same time: each lies somewhere
-   * else, and to wait for one after the other takes as long as half of all the rest. What it returns means nothing.
+   * else, and to wait for one after the other takes as long as half of all the rest. What it returns means nothing:
+   * something has to come of it.
    */
   fetch(hashes: Uint32Array, count: number): number {
     let fetched = 0
@@ -81,15 +82,16 @@ export class HashSlots {
   add(number: number, hash: number): void {
     const index = hash & SHARD_MASK
     const size = (this.#sizes[index] ?? 0) + 1
-    this.#sizes[index] = size
     const shard = this.shardOf(hash)
     if (size * 8 <= shard.length * 3) {
+      this.#sizes[index] = size
       put(shard, number, hash)
       this.announce(hash)
       return
     }
     const grown = new Uint32Array(shard.length * 2)
     const filter = filterFor(grown)
+    this.#sizes[index] = size
     for (let at = 0; at < shard.length; at += 2) {
       const entry = shard[at] ?? 0
       if (entry === 0) continue
@@ -109,14 +111,17 @@ export class HashSlots {
     for (let at = 0; at < count; at++) this.add(first + at, hashes[at] ?? 0)
   }
 
-  /** Removes a number that is there, with this hash. The filter keeps it until the shard grows: others can have the same bit. */
+  /** Removes a number, with this hash, where it is there. The filter keeps it until the shard grows: others can have the same bit. */
   remove(number: number, hash: number): void {
     const index = hash & SHARD_MASK
-    this.#sizes[index] = (this.#sizes[index] ?? 0) - 1
     const shard = this.shardOf(hash)
     const mask = shard.length - 1
     let hole = firstSlot(hash, mask)
-    while (shard[hole] !== number + 1) hole = (hole + 2) & mask
+    while (shard[hole] !== number + 1) {
+      if (shard[hole] === 0) return
+      hole = (hole + 2) & mask
+    }
+    this.#sizes[index] = (this.#sizes[index] ?? 0) - 1
     // Those behind it move up, as far as they may: a search ends at a hole.
     for (let at = (hole + 2) & mask; shard[at] !== 0; at = (at + 2) & mask) {
       const wanted = firstSlot(shard[at + 1] ?? 0, mask)

@@ -124,13 +124,12 @@ export class IndexLoading {
     const { types, tags } = this.#index
     const before = this.#index.head
     const goesOn = head.types.from === types.size && head.tags.from === tags.size
+    let blocks: AsyncIterator<Buffer> | undefined
     try {
-      const blocks = (await openSnapshot(this.#place(name)))?.[Symbol.asyncIterator]()
+      blocks = (await openSnapshot(this.#place(name)))?.[Symbol.asyncIterator]()
       await blocks?.next() // The head.
       if (goesOn && blocks !== undefined) {
-        const good = await decodeIndexFile(head, blocks, this.#index, withIds ? this.#ids : undefined)
-        await blocks.return?.()
-        if (good) {
+        if (await decodeIndexFile(head, blocks, this.#index, withIds ? this.#ids : undefined)) {
           if (head.sealed) {
             this.#sealed = { name: head.name, types: types.size, tags: tags.size }
             this.#index.keepTerms(types.size, tags.size)
@@ -142,6 +141,8 @@ export class IndexLoading {
       this.#discarded.push(`${name} does not hold what its head says`)
     } catch (error) {
       this.#discarded.push(`${name}: ${messageOf(error)}`)
+    } finally {
+      await blocks?.return?.() // Nothing of it can fail: what is read ahead is let be.
     }
     this.#index.rollBack(before)
     return false

@@ -90,6 +90,7 @@ export class TermTable {
 
   /** Forgets all strings from number `size` on: the next one gets that number. */
   truncate(size: number): void {
+    this.#starts.truncate(this.size) // There may be one of a string that was not taken up after all.
     if (size >= this.size) return
     this.#lastTerm = undefined
     for (let number = this.size - 1; number >= size; number--) {
@@ -129,8 +130,8 @@ export class TermTable {
   }
 
   /** See {@link HashSlots.fetch}. */
-  fetchSlots(hashes: Uint32Array, count: number): number {
-    return this.#slots.fetch(hashes, count)
+  fetchSlots(hashes: Uint32Array, count: number): void {
+    this.#slots.fetch(hashes, count)
   }
 
   /** As {@link intern}, of a string whose hash is known. */
@@ -194,19 +195,23 @@ export class TermTable {
     for (let index = 0; index < count; ) {
       const first = this.size
       let hashed = 0
-      for (; index < count && hashed < UNPACKED_TOGETHER; index++, hashed++) {
-        const length = packed.readUInt32LE(4 + 4 * index)
-        const end = at + bytesOf(length)
-        if (end > packed.length) break
-        const { page, start } = this.#room(end - at)
-        // A short one byte by byte: a call to copy it takes longer.
-        if (end - at > WRITTEN_HERE_MAX) packed.copy(page, start, at, end)
-        else for (let from = at, to = start; from < end; from++, to++) page[to] = packed[from] ?? 0
-        hashes[hashed] = this.#hashBytes(packed, at, end, length >= WIDE)
-        this.#lengths.push(length)
-        at = end
+      try {
+        for (; index < count && hashed < UNPACKED_TOGETHER; index++, hashed++) {
+          const length = packed.readUInt32LE(4 + 4 * index)
+          const end = at + bytesOf(length)
+          if (end > packed.length) break
+          const { page, start } = this.#room(end - at)
+          // A short one byte by byte: a call to copy it takes longer.
+          if (end - at > WRITTEN_HERE_MAX) packed.copy(page, start, at, end)
+          else for (let from = at, to = start; from < end; from++, to++) page[to] = packed[from] ?? 0
+          hashes[hashed] = this.#hashBytes(packed, at, end, length >= WIDE)
+          this.#lengths.push(length)
+          at = end
+        }
+      } finally {
+        // Where there is no room for the next one, those before it are there as a whole: they can be taken out again.
+        this.#slots.addAll(first, hashes, hashed)
       }
-      this.#slots.addAll(first, hashes, hashed)
       if (index < count && hashed < UNPACKED_TOGETHER) return false
     }
     return at === packed.length

@@ -174,12 +174,13 @@ export class Checkpointer<V> {
 
   async #write(schema: number, began: number): Promise<CheckpointReport> {
     const { keys, backups, now, timeOf, replaced, listener } = this.#parts
+    // First of all: one that fails is not due again before its time.
+    if (this.#isBegun) this.#timer?.count(0)
     const created = now() // The caller's: it may throw, and nothing has begun yet.
     const dump = keys.beginDump()
     const { lsn, entries } = dump
     const settledLength = keys.settledLength
     this.#since = created
-    if (this.#isBegun) this.#timer?.count(0)
     try {
       const { name } = backupName(lsn, schema, false)
       const times = { time: await timeOf(lsn), created, replaced: await replaced() }

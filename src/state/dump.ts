@@ -78,12 +78,15 @@ export class Dump<V> {
     this.#given?.clear()
     this.#given = undefined
     // Where it was given up, some may be left.
-    while (this.#keeping > 0) {
-      const next = this.#slots.next()
-      if (next.done === true) throw new Error(`${this.#keeping} keys keep what is not found`)
-      if (next.value.hasKept) this.#keptOf(next.value).clear()
+    try {
+      while (this.#keeping > 0) {
+        const next = this.#slots.next()
+        if (next.done === true) throw new Error(`${this.#keeping} keys keep what is not found`)
+        if (next.value.hasKept) this.#keptOf(next.value).clear()
+      }
+    } finally {
+      this.#listener.ended()
     }
-    this.#listener.ended()
   }
 
   #keptOf(slot: Slot<V>): KeptEntry<V> {

@@ -55,7 +55,7 @@ export class PinnedText {
 
 /**
  * A value, or none. One that was written is kept as its text, outside of JavaScript's own heap, until it is read; from then on as
- * what was parsed of it, frozen: so the text that it had can be made again at any time.
+ * what was parsed of it, frozen: so a text can be made of it again, unless it is nested too deep for that.
  */
 class Content<V> {
   protected readonly heap: TextHeap

@@ -21,6 +21,20 @@ export function quoted(key: string): string {
 /** What stands for itself in JSON: printable ASCII but for quotes and backslashes. */
 const PLAIN = /^[ !#-[\]-~]*$/
 
+/** The value of a text that {@link jsonOf} made of a V, frozen. */
+export function storedValue<V>(text: string): Readonly<V> {
+  return frozen(JSON.parse(text) as Readonly<V>) // What was stored of a V, and came back.
+}
+
+/** What the bytes of a JSON text hold; `undefined` where they are none. */
+export function parsedBytes(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    return undefined
+  }
+}
+
 /** Makes a value that JSON.parse has made unchangeable, with all that is in it. Returns it. */
 export function frozen<Value>(value: Value): Value {
   // What is frozen was frozen here, with all that is in it: nothing else has had the value before.

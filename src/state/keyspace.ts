@@ -5,6 +5,7 @@ import { TextHeap } from './text-heap.js'
 
 /** Settled entries stay in the line until so many have gathered. */
 const GAPS_MAX = 1024
+const NO_BYTES = new Uint8Array(0)
 
 /**
  * All keys, each with what it has in two states: the durable one, and the one that has also what is accepted and not yet
@@ -44,12 +45,12 @@ export class Keyspace<V> {
     return this.#settledLength
   }
 
-  /** How many writes were accepted so far: whoever compares it learns whether there is traffic. */
+  /** It grows with each write that is accepted: whoever compares it learns whether there is traffic. */
   get accepts(): number {
     return this.#accepts
   }
 
-  /** Keys of which anything is known, in either state or by a dump. */
+  /** Keys of which anything is known, in either state or by a dump: for tests, as is {@link texts}. */
   get known(): number {
     return this.#slots.size
   }
@@ -106,23 +107,18 @@ export class Keyspace<V> {
   }
 
   /**
-   * All that a write needs of memory, before it is accepted: what comes then can't fail. Nothing is the content where it deletes.
+   * All that a write needs of memory, before it is accepted: what comes then can't fail. No text: it deletes.
    * One that is not accepted after all is to be {@link discard}ed.
    */
-  prepare(key: string, content: EntryContent<V> | undefined, recordLength: number): PendingEntry<V> {
-    const entry = this.#prepared(key, content === undefined, recordLength)
-    try {
-      if (content !== undefined) entry.put(content)
-    } catch (error) {
-      this.discard(entry)
-      throw error
-    }
-    return entry
+  prepare(key: string, text: string | undefined, recordLength: number): PendingEntry<V> {
+    const bytes = text === undefined ? NO_BYTES : Buffer.from(text)
+    return this.prepareBytes(key, bytes, 0, bytes.length, recordLength)
   }
 
-  /** As {@link prepare}, of a value whose text lies in the record's bytes: without an object for it. */
-  prepareBytes(key: string, bytes: Uint8Array, from: number, length: number): PendingEntry<V> {
-    const entry = this.#prepared(key, length === 0, bytes.length)
+  /** As {@link prepare}, of a value whose text lies in some bytes; no length: it deletes. */
+  prepareBytes(key: string, bytes: Uint8Array, from: number, length: number, recordLength: number): PendingEntry<V> {
+    const slot = this.#slots.get(key) ?? this.#newSlot(key)
+    const entry = new PendingEntry(this.#heap, slot, length === 0, recordLength)
     try {
       if (length > 0) entry.putBytes(bytes, from, length)
     } catch (error) {
@@ -227,11 +223,6 @@ export class Keyspace<V> {
     const isPending = slot.pending !== 0 && first !== undefined
     const entry = isPending ? this.#pending[this.#front + slot.pending - first.stamp] : slot
     return entry === undefined || entry.isEmpty ? undefined : entry
-  }
-
-  #prepared(key: string, deletes: boolean, recordLength: number): PendingEntry<V> {
-    const slot = this.#slots.get(key) ?? this.#newSlot(key)
-    return new PendingEntry(this.#heap, slot, deletes, recordLength)
   }
 
   #newSlot(key: string): Slot<V> {

@@ -1,6 +1,6 @@
 /** A slice of work lasts about so long, in milliseconds. */
 const SLICE_MS = 1
-/** Or so many characters, whichever comes first: a block of a snapshot. */
+/** Or so many characters, or bytes, whichever comes first: a block of a snapshot. */
 const SLICE_CHARACTERS = 256 * 1024
 /** The clock is looked at after so many pieces. */
 const PIECES_A_LOOK = 64
@@ -41,7 +41,7 @@ export class Pace {
     const traffic = this.#traffic()
     const isBusy = traffic !== this.#lastTraffic
     this.#lastTraffic = traffic
-    // The slice goes on after `slice` has returned: its pieces are joined, encoded and checksummed.
+    // The slice goes on after `slice` has returned: it is put together and checksummed.
     if (isBusy) await new Promise((resolve) => setTimeout(resolve, Math.max(1, this.#sliceMs * 2 * REST)))
     else await new Promise((resolve) => setImmediate(resolve))
   }

@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer'
 import type { DumpedEntry, TextBytes } from './entry.js'
+import { parsedBytes } from './json-text.js'
 import { copyShort, type TextSink } from './text-slab.js'
 
 /** An entry as it was found: its value as JSON. Bytes are to be used at once. */
@@ -76,7 +77,7 @@ export function decodeEntries(block: Buffer | undefined, onEntry: SnapshotEntry)
   if (block === undefined || block.length < INDEX_LENGTH_BYTES) return undefined
   const textsAt = INDEX_LENGTH_BYTES + block.readUInt32LE(0)
   if (textsAt > block.length) return undefined
-  const index = parsed(block.subarray(INDEX_LENGTH_BYTES, textsAt))
+  const index = parsedBytes(block.subarray(INDEX_LENGTH_BYTES, textsAt))
   if (!Array.isArray(index) || index.length % 3 !== 0) return undefined
   const bytes = block.subarray(textsAt)
   // In ASCII, code units are bytes.
@@ -95,13 +96,4 @@ export function decodeEntries(block: Buffer | undefined, onEntry: SnapshotEntry)
     from = to
   }
   return from === end ? index.length / 3 : undefined
-}
-
-/** What JSON has; `undefined` where it is none. */
-export function parsed(block: Buffer): unknown {
-  try {
-    return JSON.parse(block.toString())
-  } catch {
-    return undefined
-  }
 }

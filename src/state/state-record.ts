@@ -2,10 +2,11 @@ import { SluiceError } from '../errors.js'
 import { borrowWriter, giveBackWriter } from '../json/borrowed-writer.js'
 import { type JsonWriter, textBytes } from '../json/json-writer.js'
 import type { TextBytes } from './entry.js'
-import { jsonOf, quoted } from './json-text.js'
+import { jsonOf, parsedBytes, quoted } from './json-text.js'
 
 const COMMA = textBytes(',')
 const END = textBytes(']')
+const CLOSE_ARRAY = 0x5d
 
 /*
  * What a state store writes into its log: JSON texts, readable with `sluice cat`. The second element is the schema version
@@ -113,7 +114,7 @@ export class RecordEncoder {
 
 /** Throws `SLUICE_CORRUPT` for what no state store has written: somebody else appended to its log. */
 export function decodeStateRecord(lsn: number, data: Buffer): StateRecord {
-  const record = parsed(data)
+  const record = parsedBytes(data)
   if (Array.isArray(record)) {
     const [kind, schema, ...rest]: unknown[] = record
     const known = typeof schema === 'number' && Number.isSafeInteger(schema) && schema >= 1
@@ -131,7 +132,9 @@ function withText(record: StateRecord, data: Buffer): StateRecord {
   if (write?.content === undefined) return record
   const head = Buffer.from(`["set",${record.schema},${JSON.stringify(write.key)},`)
   const length = data.length - head.length - END.length
-  if (length <= 0 || data.compare(head, 0, head.length, 0, head.length) !== 0) return record
+  // All of it is JSON: what ends with the bracket has nothing else behind the value.
+  if (length <= 0 || data[data.length - 1] !== CLOSE_ARRAY) return record
+  if (data.compare(head, 0, head.length, 0, head.length) !== 0) return record
   return { ...record, writes: [{ ...write, text: { bytes: data, from: head.length, length } }] }
 }
 
@@ -155,12 +158,4 @@ function writesOf(schema: number, parts: readonly unknown[]): StateRecord | unde
     else return undefined
   }
   return { kind: 'writes', schema, writes }
-}
-
-function parsed(data: Buffer): unknown {
-  try {
-    return JSON.parse(data.toString())
-  } catch {
-    return undefined
-  }
 }

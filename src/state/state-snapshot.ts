@@ -5,8 +5,9 @@ import { openSnapshot, writeSnapshot } from '../snapshot/snapshot-file.js'
 import type { SnapshotFileSystem, SnapshotPlace } from '../snapshot/snapshot-place.js'
 import { type BackupName, backupName } from './backup-name.js'
 import type { Dump } from './dump.js'
+import { parsedBytes } from './json-text.js'
 import type { Pace } from './pace.js'
-import { decodeEntries, parsed, SnapshotBlock, type SnapshotEntry } from './snapshot-block.js'
+import { decodeEntries, SnapshotBlock, type SnapshotEntry } from './snapshot-block.js'
 
 /*
  * A snapshot of the state is a snapshot file (docs/FORMAT.md) whose first block is a JSON object that says what it is:
@@ -22,7 +23,7 @@ import { decodeEntries, parsed, SnapshotBlock, type SnapshotEntry } from './snap
  *     └────────┴────────────────────────────────────────────┴──────────────────────┘
  *
  * The lengths are those of the values as JSON, in UTF-16 code units: so opening need not parse the values, but takes the
- * text of a block apart. Where the head says gzip, each of the other blocks is compressed for itself.
+ * bytes of a block apart, or, where it is not all ASCII, its text. Where the head says gzip, each of the other blocks is compressed for itself.
  */
 
 /** By the LSN of a snapshot: the time of the first write behind it, in milliseconds since the epoch. */
@@ -163,7 +164,7 @@ function isReplacedAt(value: unknown): value is [lsn: number, time: number][] {
 }
 
 function parsedObject(block: Buffer): Record<string, unknown> {
-  const value = parsed(block)
+  const value = parsedBytes(block)
   // An object that is no array: each property is looked at as unknown.
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

@@ -224,7 +224,7 @@ export class DirectoryStateStore<V> extends GuardedEmitter<StateEvents> implemen
   /** Writes one key; `undefined` where there is no room. */
   #write(key: string, { bytes, valueAt, valueLength }: EncodedWrite): Promise<number> | undefined {
     // What can fail comes first: what is in the log has to be in memory, too.
-    const entry = this.#keys.prepareBytes(key, bytes, valueAt, valueLength)
+    const entry = this.#keys.prepareBytes(key, bytes, valueAt, valueLength, bytes.length)
     const lsn = this.#log.nextLsn
     let isAccepted = false
     try {

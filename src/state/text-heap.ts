@@ -49,7 +49,7 @@ export class TextHeap {
   #texts = 0
   readonly #pins = new Map<number, Pin>()
 
-  /** How many texts it has. */
+  /** How many texts it has: for tests, as is {@link bytes}. */
   get texts(): number {
     return this.#texts
   }
@@ -91,7 +91,8 @@ export class TextHeap {
 
   unpin(address: number): void {
     const pin = this.#pins.get(address)
-    if (pin === undefined || --pin.count > 0) return
+    if (pin === undefined) throw new Error(`the text at ${address} is not pinned`)
+    if (--pin.count > 0) return
     this.#pins.delete(address)
     if (pin.isFreed) this.free(address)
   }
@@ -99,6 +100,7 @@ export class TextHeap {
   free(address: number): void {
     const pin = this.#pins.size === 0 ? undefined : this.#pins.get(address)
     if (pin !== undefined) {
+      if (pin.isFreed) throw new Error(`the text at ${address} was freed before`)
       pin.isFreed = true
       return
     }
@@ -139,8 +141,9 @@ export class TextHeap {
   }
 
   #newSlab(blockBytes: number, blocks: number): TextSlab {
-    const number = this.#vacant.pop() ?? this.#slabs.length
+    const number = this.#vacant.at(-1) ?? this.#slabs.length
     const slab = new TextSlab(number, blockBytes, blocks)
+    if (number < this.#slabs.length) this.#vacant.pop()
     this.#slabs[number] = slab
     this.#bytes += slab.bytes
     return slab

@@ -1,7 +1,7 @@
 import { SluiceError } from '../errors.js'
 import type { StateTransaction } from './contract.js'
 import type { PinnedText } from './entry.js'
-import { frozen, jsonOf } from './json-text.js'
+import { jsonOf, storedValue } from './json-text.js'
 import type { Keyspace } from './keyspace.js'
 import type { WriteText } from './state-record.js'
 import { checkKey } from './state-view.js'
@@ -42,7 +42,7 @@ export class Transaction<V> implements StateTransaction<V> {
     this.#check(key)
     const written = this.#written.get(key)
     if (written === undefined) return this.#valueOf(key, this.#look(key, true))
-    if (written.text !== undefined) written.value ??= parsed<V>(written.text)
+    if (written.text !== undefined) written.value ??= storedValue<V>(written.text)
     return written.value
   }
 
@@ -106,7 +106,7 @@ export class Transaction<V> implements StateTransaction<V> {
   /** The value that is read by all, where the key still has it. */
   #valueOf(key: string, seen: Seen<V>): Readonly<V> | undefined {
     if (seen.value === undefined && seen.pinned !== undefined) {
-      seen.value = this.#keys.stamped(key, seen.stamp)?.value ?? parsed<V>(seen.pinned.text)
+      seen.value = this.#keys.stamped(key, seen.stamp)?.value ?? storedValue<V>(seen.pinned.text)
     }
     return seen.value
   }
@@ -116,8 +116,4 @@ export class Transaction<V> implements StateTransaction<V> {
     if (this.#ended)
       throw new SluiceError('SLUICE_INVALID_ARGUMENT', 'this transaction has ended: it writes nothing more')
   }
-}
-
-function parsed<V>(text: string): Readonly<V> {
-  return frozen(JSON.parse(text) as Readonly<V>) // What was stored of a V, and came back.
 }

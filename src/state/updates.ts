@@ -1,5 +1,5 @@
 import { SluiceError, shown } from '../errors.js'
-import { frozen, jsonOf } from './json-text.js'
+import { jsonOf, storedValue } from './json-text.js'
 import type { Keyspace } from './keyspace.js'
 import type { WriteText } from './state-record.js'
 import { Transaction } from './transaction.js'
@@ -92,6 +92,7 @@ export class Updates<V> {
       const isCurrent = (): boolean => keys.accepted(key)?.stamp === seen
       const written = await line.submit(() => (isCurrent() ? boxed(this.#writeUpdate(key, value)) : NOTHING), 0)
       if (written !== undefined) return written.value
+      if (run === RUNS_MAX) break
       const now = keys.accepted(key)
       seen = now?.stamp
       value = await change(now?.value, key)
@@ -108,22 +109,22 @@ export class Updates<V> {
     const text = jsonOf(value)
     const written = write([{ key, text }])
     const stamp = keys.accepted(key)?.stamp
-    // Where the key has something else by now: what was stored of a V, and is one again.
-    return written?.then(() => keys.stamped(key, stamp)?.value ?? frozen(JSON.parse(text) as Readonly<V>))
+    // Where the key has something else by now, a value of its own.
+    return written?.then(() => keys.stamped(key, stamp)?.value ?? storedValue<V>(text))
   }
 
   #transact<Result>(work: (tx: Transaction<V>) => Result | Promise<Result>): Promise<Result> | undefined {
     const tx = new Transaction(this.#parts.keys)
-    let result: Result | Promise<Result>
+    let made: Result
     try {
-      result = work(tx)
+      const result = work(tx)
+      if (isPromise(result)) return this.#transactLater(work, tx, result)
+      made = result
     } catch (error) {
       tx.end()
       return Promise.reject(error)
     }
-    if (isPromise(result)) return this.#transactLater(work, tx, result)
     tx.end()
-    const made = result
     try {
       return this.#parts.write(tx.writes)?.then(() => made)
     } catch (error) {
@@ -140,10 +141,11 @@ export class Updates<V> {
     let tx = first
     let result = made
     for (let run = 1; run <= RUNS_MAX; run++) {
-      const value = await result.finally(() => tx.end())
+      const value = await Promise.resolve(result).finally(() => tx.end())
       const current = tx
       const written = await line.submit(() => (current.isCurrent ? boxed(write(current.writes)) : NOTHING), 0)
       if (written !== undefined) return value
+      if (run === RUNS_MAX) break
       tx = new Transaction(keys)
       result = (async () => await work(tx))()
     }

@@ -146,7 +146,15 @@ test('a term table that has no room left refuses, and keeps what it has', (t) =>
   for (let n = 0; n < 4; n++) t.is(table.find(long(n)), n)
   t.is(table.intern('a short one still fits'), 4)
   const packed = table.pack(0, 5)
-  t.throws(() => new TermTable(1, 3).unpack(packed), { code: 'SLUICE_INVALID_ARGUMENT' })
+  const small = new TermTable(1, 3)
+  t.throws(() => small.unpack(packed), { code: 'SLUICE_INVALID_ARGUMENT' })
+  t.is(small.size, 3, 'what there was room for is there')
+  for (let n = 0; n < 3; n++) t.is(small.find(long(n)), n)
+  small.truncate(1)
+  t.deepEqual([small.find(long(0)), small.find(long(1)), small.find(long(2))], [0, -1, -1])
+  t.is(small.intern(long(2)), 1)
+  small.truncate(0)
+  t.is(small.intern(long(3)), 0)
 })
 
 test('a term table takes nothing that was not packed', (t) => {

@@ -336,6 +336,7 @@ test('a block that is read ahead is told of when it is its turn, and left alone 
   const unhandled: unknown[] = []
   const note = (error: unknown): unknown => systemCode(error) === 'SLUICE_CORRUPT' && unhandled.push(error)
   process.on('unhandledRejection', note)
+  t.teardown(() => process.off('unhandledRejection', note))
   for (let taken = 1; taken <= texts.length; taken++) {
     const found: string[] = []
     const told = await (async () => {
@@ -350,7 +351,6 @@ test('a block that is read ahead is told of when it is its turn, and left alone 
     t.is(told, taken < 4 ? undefined : 'SLUICE_CORRUPT', `${taken} taken`)
     t.deepEqual((place.fileSystem as SimulatedFileSystem).openPaths, [], 'no file is left open')
   }
-  process.off('unhandledRejection', note)
 })
 
 test('a file is not closed while a block is read ahead', async (t) => {

@@ -197,3 +197,22 @@ test.serial('an opening that fails leaves nothing behind that would make a check
     [],
   )
 })
+
+test.serial('a clock that throws fails the checkpoint that is due, and the next one comes in its time', async (t) => {
+  const world = new SteppedWorld(t)
+  const { now: time = Date.now } = world.options
+  let fails = false
+  const now = (): number => {
+    if (fails) throw new RangeError('no time')
+    return time()
+  }
+  const store = await world.open({ now })
+  await store.set('a', 1)
+  fails = true
+  await world.pass(EVERY_MS + BREAKS_MS)
+  t.deepEqual([world.made, world.failures.length], [[], 1])
+  fails = false
+  await world.pass(EVERY_MS + BREAKS_MS)
+  t.deepEqual([world.made, world.failures.length], [[1], 1])
+  await store.close()
+})

@@ -183,7 +183,7 @@ test('where there is no memory for a write, nothing has happened', (t) => {
   try {
     for (const name of ['a', 'b']) {
       t.throws(() => keys.prepare(name, text, 10), { message: 'no memory' })
-      t.throws(() => keys.prepareBytes(name, Buffer.from(text), 0, text.length), { message: 'no memory' })
+      t.throws(() => keys.prepareBytes(name, Buffer.from(text), 0, text.length, 10), { message: 'no memory' })
     }
   } finally {
     Buffer.allocUnsafeSlow = allocUnsafeSlow

@@ -1,7 +1,9 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { collectGarbage } from '../../bench/collect-garbage.js'
 import type { Dump } from '../../src/state/dump.js'
 import type { DumpedEntry } from '../../src/state/entry.js'
+import { LoadedState } from '../../src/state/load-state.js'
 import { Pace } from '../../src/state/pace.js'
 import { decodeEntries, SnapshotBlock } from '../../src/state/snapshot-block.js'
 import { decodeStateRecord, RecordEncoder } from '../../src/state/state-record.js'
@@ -109,14 +111,25 @@ test('the record of a set tells where the text of its value is, whatever key and
   const deleted = encoder.write('k', undefined)
   t.is(Buffer.from(deleted.bytes).toString(), '["delete",7,"k"]')
   t.is(deleted.valueLength, 0)
-  for (const other of ['[ "set",7,"k",1]', '["set",7,"\\u006b",1]', '["batch",7,["set","k",1]]', '["delete",7,"k"]']) {
+  const state = new LoadedState(7, [])
+  const { bytes } = encoder.set('k', { n: 1 })
+  state.replay(1, decodeStateRecord(1, Buffer.from(bytes)), bytes.length, 0)
+  t.is(state.keys.texts, 1, 'it is not kept as what was parsed of it')
+  t.deepEqual(state.keys.durable('k')?.value, { n: 1 })
+  for (const other of [
+    '[ "set",7,"k",1]',
+    '["set",7,"k",1] ',
+    '["set",7,"k",1]\n',
+    '["set",7,"\\u006b",1]',
+    '["batch",7,["set","k",1]]',
+    '["delete",7,"k"]',
+  ]) {
     const record = decodeStateRecord(1, Buffer.from(other))
     t.is(record.kind === 'writes' ? record.writes[0]?.text : 'no write', undefined, other)
   }
 })
 
 test('memory for a long record is not kept for the next one', async (t) => {
-  const { collectGarbage } = await import('../../bench/collect-garbage.js')
   const encoder = new RecordEncoder(1)
   const long = new WeakRef(encoder.set('k', 'v'.repeat(10_000_000)).bytes.buffer)
   await new Promise((resolve) => setImmediate(resolve)) // A WeakRef holds what it has for the rest of its turn.

@@ -7,7 +7,7 @@ test.before((t) => t.log(`seed ${seed} (set SLUICE_SEED to repeat it)`))
 
 const KIB = 1024
 
-/** How often slabs are made meanwhile, and whether that fails. Nothing else may run. */
+/** How often slabs are made meanwhile. Nothing else may run. */
 function slabsMade(work: () => void): number {
   const { allocUnsafeSlow } = Buffer
   let made = 0
@@ -151,4 +151,8 @@ test('a text that is pinned stays until it is unpinned as often', (t) => {
   heap.pin(kept)
   heap.unpin(kept)
   t.is(heap.text(kept), 'kept', 'what nobody frees stays')
+  t.throws(() => heap.unpin(kept), { message: /not pinned/ })
+  heap.pin(kept)
+  heap.free(kept)
+  t.throws(() => heap.free(kept), { message: /freed before/ })
 })

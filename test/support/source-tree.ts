@@ -40,7 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   writer: ['segment', 'ring', 'format', 'fs', 'errors'],
   observe: ['errors'],
   snapshot: ['format', 'fs', 'errors'],
-  json: ['errors'],
+  json: [],
   events: ['type of log/contract', 'json', 'snapshot', 'observe', 'option-checks', 'errors'],
   state: ['type of log/contract', 'json', 'snapshot', 'observe', 'option-checks', 'errors'],
   'write-behind': ['type of log/contract', 'observe', 'option-checks', 'errors'],
