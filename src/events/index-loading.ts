@@ -142,7 +142,7 @@ export class IndexLoading {
     } catch (error) {
       this.#discarded.push(`${name}: ${messageOf(error)}`)
     } finally {
-      await blocks?.return?.() // Nothing of it can fail: what is read ahead is let be.
+      await blocks?.return?.().catch((error: unknown) => this.#discarded.push(`${name}: ${messageOf(error)}`))
     }
     this.#index.rollBack(before)
     return false

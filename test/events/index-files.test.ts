@@ -277,6 +277,26 @@ test('a file that is being written when the store is closed, and fails, is told 
   await again.close()
 })
 
+test('files of the index are closed, whatever comes of reading them', async (t) => {
+  for (const call of ['read', 'close'] as const) {
+    for (let nth = 1; nth <= 8; nth++) {
+      const fileSystem = new SimulatedFileSystem()
+      const store = await open(fileSystem)
+      await append(store, 1, 12)
+      await store.close()
+      fileSystem.inject({ call, path: /\.index/, nth, error: 'EIO' })
+      const again = await open(fileSystem)
+      t.deepEqual(
+        fileSystem.openPaths.filter((path) => path.endsWith('.index')),
+        [],
+        `${call} ${nth}`,
+      )
+      await finds(t, again, 12)
+      await again.close()
+    }
+  }
+})
+
 test('types and tags that are in a file keep their numbers, also where their events were taken back', async (t) => {
   const fileSystem = new SimulatedFileSystem()
   let store = await open(fileSystem)
