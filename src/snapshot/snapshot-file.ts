@@ -110,12 +110,10 @@ async function* blocksOf(place: SnapshotPlace): AsyncGenerator<Buffer> {
     while (block !== undefined) {
       yield block
       block = await (ahead ?? read())
-      ahead = undefined
-      if (block === undefined) return
       // While this one is used, the next is read.
-      ahead = read()
+      ahead = block && read()
       // What it fails with is told when it is its turn.
-      ahead.catch(() => {})
+      ahead?.catch(() => {})
     }
   } finally {
     await ahead?.catch(() => {})

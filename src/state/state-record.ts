@@ -6,7 +6,6 @@ import { jsonOf, parsedBytes, quoted } from './json-text.js'
 
 const COMMA = textBytes(',')
 const END = textBytes(']')
-const CLOSE_ARRAY = 0x5d
 
 /*
  * What a state store writes into its log: JSON texts, readable with `sluice cat`. The second element is the schema version
@@ -133,7 +132,7 @@ function withText(record: StateRecord, data: Buffer): StateRecord {
   const head = Buffer.from(`["set",${record.schema},${JSON.stringify(write.key)},`)
   const length = data.length - head.length - END.length
   // All of it is JSON: what ends with the bracket has nothing else behind the value.
-  if (length <= 0 || data[data.length - 1] !== CLOSE_ARRAY) return record
+  if (length <= 0 || data.at(-1) !== END[0]) return record
   if (data.compare(head, 0, head.length, 0, head.length) !== 0) return record
   return { ...record, writes: [{ ...write, text: { bytes: data, from: head.length, length } }] }
 }
