@@ -23,8 +23,33 @@ export function dataBytes(data: unknown, maxRecordBytes: number): number {
   return bytes
 }
 
+/** The records of one append, whose data was checked. */
+export interface CheckedRecords {
+  readonly data: readonly (Uint8Array | string)[]
+  /** The bytes of each one's data as it will be stored, and of all. */
+  readonly sizes: readonly number[]
+  readonly bytes: number
+}
+
+/** Checks the records of an `appendMany`. Throws `SLUICE_INVALID_ARGUMENT` and `SLUICE_RECORD_TOO_LARGE`. */
+export function checkedRecords(data: unknown, maxRecordBytes: number): CheckedRecords {
+  if (!Array.isArray(data) || data.length === 0) {
+    const given = Array.isArray(data) ? 'an empty one' : shown(data)
+    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data must be an array of records, not ${given}`)
+  }
+  const sizes: number[] = []
+  let bytes = 0
+  for (const record of data) {
+    const size = dataBytes(record, maxRecordBytes)
+    sizes.push(size)
+    bytes += size
+  }
+  if (bytes > maxRecordBytes) throw tooLarge(bytes, maxRecordBytes)
+  return { data, sizes, bytes }
+}
+
 /** The refusal of `bytes` of data. */
-export function tooLarge(bytes: number, most: number): SluiceError {
+function tooLarge(bytes: number, most: number): SluiceError {
   const message = `${bytes} bytes in one append are too many: maxRecordBytes allows ${most}`
   return new SluiceError('SLUICE_RECORD_TOO_LARGE', message)
 }

@@ -5,6 +5,7 @@ import type { RingProducer } from '../ring/producer.js'
 import type { ProgressReport, WriterReport } from '../ring/report.js'
 import type { RecoveredLog } from '../segment/recovered-log.js'
 import { Acknowledger } from './acknowledger.js'
+import type { CheckedRecords } from './append-arguments.js'
 import type { Committer } from './committer.js'
 import { FrameEncoder } from './frame-encoder.js'
 import { FrameQueue } from './frame-queue.js'
@@ -109,14 +110,13 @@ export class Coordinator {
     return this.#refusal(signal) ?? this.#intake.append(data, bytes, ack, signal)
   }
 
-  /** Appends records, whose data was checked and has `bytes` bytes in all, as one frame. */
+  /** Appends records as one frame. */
   appendMany(
-    data: readonly (Uint8Array | string)[],
-    bytes: number,
+    records: CheckedRecords,
     ack: AckLevel,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly first: number; readonly last: number }> {
-    return this.#refusal(signal) ?? this.#intake.appendMany(data, bytes, ack, signal)
+    return this.#refusal(signal) ?? this.#intake.appendMany(records, ack, signal)
   }
 
   /** Makes everything accepted so far durable. */

@@ -2,6 +2,7 @@ import { SluiceError } from '../errors.js'
 import { frameBytesFor, recordBytes } from '../format/frame.js'
 import type { AckLevel, ResolvedTuning } from '../options.js'
 import type { RingProducer } from '../ring/producer.js'
+import type { CheckedRecords } from './append-arguments.js'
 import type { FrameEncoder } from './frame-encoder.js'
 import type { Handover } from './handover.js'
 import type { PendingFrame, Settle } from './pending-frame.js'
@@ -94,16 +95,15 @@ export class Intake {
     return promise
   }
 
-  /** Appends records, whose data was checked and has `bytes` bytes in all, as one frame. */
+  /** Appends records as one frame. */
   appendMany(
-    data: readonly (Uint8Array | string)[],
-    bytes: number,
+    { data, sizes, bytes }: CheckedRecords,
     ack: AckLevel,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly first: number; readonly last: number }> {
     this.#refusePastLastLsn(data.length)
     let bodyBytes = 0
-    for (const record of data) bodyBytes += recordBytes(lengthOf(record))
+    for (const size of sizes) bodyBytes += recordBytes(size)
     const frameBytes = frameBytesFor(bodyBytes)
     if (frameBytes > this.#ring.capacityBytes) {
       const message = `${data.length} records with ${bytes} bytes need ${frameBytes} bytes: maxPendingBytes allows ${this.#ring.capacityBytes}`
@@ -118,7 +118,7 @@ export class Intake {
         this.#room.enter({ data, many: true, ack, bodyBytes, settle, reject }, signal)
         return
       }
-      for (const record of data) this.#encoder.put(frame, record, lengthOf(record))
+      this.#encoder.putMany(frame, data, sizes)
       this.#acceptedMany(frame, settle)
     })
   }
@@ -219,8 +219,4 @@ export class Intake {
   get #isHalfEmpty(): boolean {
     return this.pendingBytes * 2 <= this.#ring.capacityBytes && this.#pendingAppends * 2 <= this.#maxPendingAppends
   }
-}
-
-function lengthOf(data: Uint8Array | string): number {
-  return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
 }

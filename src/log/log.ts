@@ -8,7 +8,7 @@ import type { ProgressReport } from '../ring/report.js'
 import type { RecoveredLog } from '../segment/recovered-log.js'
 import type { RecoveryReport } from '../segment/recovery-report.js'
 import { SegmentIndex } from '../segment/segment-index.js'
-import { appendOptions, dataBytes, tooLarge } from './append-arguments.js'
+import { appendOptions, checkedRecords, dataBytes } from './append-arguments.js'
 import type { Committer } from './committer.js'
 import type { AppendOptions, FollowOptions, Log, LogEvents, LogRecord, LogStatus, ReadOptions } from './contract.js'
 import { Coordinator } from './coordinator.js'
@@ -108,15 +108,9 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
     options?: AppendOptions,
   ): Promise<{ readonly first: number; readonly last: number }> {
     const { tuning } = this.#parts
-    if (!Array.isArray(data) || data.length === 0) {
-      const given = Array.isArray(data) ? 'an empty one' : shown(data)
-      throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data must be an array of records, not ${given}`)
-    }
-    let bytes = 0
-    for (const record of data) bytes += dataBytes(record, tuning.maxRecordBytes)
-    if (bytes > tuning.maxRecordBytes) throw tooLarge(bytes, tuning.maxRecordBytes)
+    const records = checkedRecords(data, tuning.maxRecordBytes)
     const { ack, signal } = appendOptions(options, tuning.ack, this.#durableIsPossible)
-    return this.#coordinator.appendMany(data, bytes, ack, signal)
+    return this.#coordinator.appendMany(records, ack, signal)
   }
 
   flush(): Promise<number> {

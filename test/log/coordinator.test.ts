@@ -1,4 +1,5 @@
 import test from 'ava'
+import { checkedRecords } from '../../src/log/append-arguments.js'
 import type { Coordinator } from '../../src/log/coordinator.js'
 import type { AckLevel } from '../../src/options.js'
 import { readDraftNotes } from '../../src/ring/draft-notes.js'
@@ -19,7 +20,7 @@ function append(coordinator: Coordinator, text: string, ack: AckLevel = 'durable
 }
 
 function appendMany(coordinator: Coordinator, texts: string[], ack: AckLevel = 'durable'): Promise<unknown> {
-  return coordinator.appendMany(texts, Buffer.byteLength(texts.join('')), ack, undefined)
+  return coordinator.appendMany(checkedRecords(texts, 1024 * 1024), ack, undefined)
 }
 
 test('a written append resolves when it is written, a durable one when it is synced', async (t) => {

@@ -188,8 +188,7 @@ export const CANARIES: readonly Canary[] = [
   }),
   canary('put the records of an appendMany into two frames', MIXED, {
     file: 'log/intake.js',
-    text: `for (const record of data)
-                this.#encoder.put(frame, record, lengthOf(record));`,
+    text: 'this.#encoder.putMany(frame, data, sizes);',
     becomes: `let open = frame;
             for (const [index, record] of data.entries()) {
                 if (index === 1) {
@@ -197,7 +196,7 @@ export const CANARIES: readonly Canary[] = [
                     this.#handover.closeFrame();
                     open = this.#encoder.begin(bodyBytes, ack) ?? open;
                 }
-                this.#encoder.put(open, record, lengthOf(record));
+                this.#encoder.put(open, record, sizes[index]);
             }
             if (open !== frame) { this.#acceptedMany(open, (last) => settle(typeof last === 'number' ? last - 1 : last)); return; }`,
   }),
