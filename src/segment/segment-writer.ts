@@ -11,9 +11,9 @@ import type { PageWriter } from './page-writer.js'
 import type { PreparedFile } from './preparation.js'
 import { SegmentIndex } from './segment-index.js'
 
-const zeros = allocatePages(1024 * 1024).memory
-const LEAST_ZERO_FILL_BYTES = 256 * 1024
-const MOST_ZERO_FILL_BYTES = zeros.length
+/** Zeros are filled in and synced in slices of this size: a batch that comes meanwhile waits for one. */
+const ZERO_SLICE_BYTES = 256 * 1024
+const zeros = allocatePages(ZERO_SLICE_BYTES).memory
 
 /** Where a segment that is continued stands. */
 export interface SegmentPosition {
@@ -78,7 +78,7 @@ export class SegmentWriter {
   readonly #footer: { firstTimestampMs: number; lastTimestampMs: number; frameCount: number }
   /** Up to here the file is made, its end with zeros. */
   #fileBytes: number
-  #zeroFillBytes = LEAST_ZERO_FILL_BYTES
+  #fillsZeros = true
 
   private constructor(medium: SegmentMedium, fd: number, position: SegmentPosition) {
     this.#fileSystem = medium.fileSystem
@@ -157,7 +157,7 @@ export class SegmentWriter {
 
   /** Whether {@link zeroFill} would fill in more. */
   wantsZeros(segmentBytes: number): boolean {
-    return this.#zeroFillBytes > 0 && this.#zerosFrom < pageFloor(segmentBytes)
+    return this.#fillsZeros && this.#zerosFrom < pageFloor(segmentBytes)
   }
 
   get #zerosFrom(): number {
@@ -218,23 +218,22 @@ export class SegmentWriter {
 
   /**
    * Fills zeros in ahead of the frames and syncs them, so that the next commits need sync no metadata. At most up to
-   * `segmentBytes`, and one slice a call: slices double, so that a small log stays small. Returns whether it did.
+   * `segmentBytes`, and one slice a call. Returns whether it did.
    */
   zeroFill(segmentBytes: number): boolean {
+    if (!this.wantsZeros(segmentBytes)) return false
     const begin = this.#zerosFrom
-    const length = Math.min(this.#zeroFillBytes, pageFloor(segmentBytes) - begin)
-    if (length <= 0) return false
+    const length = Math.min(ZERO_SLICE_BYTES, pageFloor(segmentBytes) - begin)
     writeFully(this.#fileSystem, this.#fd, zeros, 0, length, begin)
     this.sync()
     this.#fileBytes = begin + length
-    this.#zeroFillBytes = Math.min(MOST_ZERO_FILL_BYTES, this.#zeroFillBytes * 2)
     return true
   }
 
   /** Drops zeros written in vain, after a zero fill that didn't fit, and fills no more. */
   dropZeros(): void {
     this.#fileSystem.truncateSync(this.#fd, Math.max(this.#fileBytes, this.offset))
-    this.#zeroFillBytes = 0
+    this.#fillsZeros = false
   }
 
   /**

@@ -185,13 +185,13 @@ test('a sync that fails is a FailedSync, which nobody takes for a full disk', (t
   }
 })
 
-test('zeros ahead double with each slice, up to the end of the segment, each synced', (t) => {
+test('zeros ahead come in slices of 256 KiB, up to the end of the segment, each synced', (t) => {
   const fileSystem = folder()
   const segment = begin(fileSystem)
-  const most = 3000 * KIB
+  const most = 1100 * KIB
   const sizes: number[] = []
   while (segment.zeroFill(most + 17)) sizes.push(bytesOf(fileSystem).length / KIB - 4)
-  t.deepEqual(sizes, [256, 768, 1792, 2816, 2996])
+  t.deepEqual(sizes, [256, 512, 768, 1024, 1096])
   t.is(callsOf(fileSystem, 'datasyncSync', /seg$/).length, 5)
   t.is(segment.zeroedAheadBytes, most - SEGMENT_HEADER_BYTES)
   append(segment, 11, 'x'.repeat(10_000))
