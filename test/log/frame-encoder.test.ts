@@ -109,19 +109,30 @@ test('records that waited come behind those that did not, whatever their sizes',
   t.deepEqual(body, expectedBody([...before, ...waited, ...after]))
 })
 
-test('what was put into a frame that is given up is in none', (t) => {
-  const parts = trial()
-  const { encoder } = parts
-  const records = [Buffer.from('kept')]
-  for (const giveUp of [() => encoder.abandon(), () => encoder.rollBack(0)]) {
-    const frame = encoder.begin(100, 'durable')
-    t.truthy(frame)
-    if (frame !== undefined) encoder.put(frame, 'given up', 8)
-    t.is(giveUp(), frame)
-    t.deepEqual(
-      bodyOf(parts, (next) => encoder.putMany(next, records, [4])),
-      expectedBody(records),
-    )
+test('what was put into a frame that is given up is in none, and nowhere near', (t) => {
+  const given = Buffer.alloc(1000, 'given up')
+  for (const giveUp of ['abandon', 'rollBack'] as const) {
+    const { encoder, producer } = trial()
+    const begin = (): PendingFrame => {
+      const frame = encoder.begin(2000, 'durable')
+      if (frame === undefined) throw new Error('the ring is full')
+      return frame
+    }
+    encoder.put(begin(), given, given.length)
+    t.truthy(giveUp === 'abandon' ? encoder.abandon() : encoder.rollBack(0))
+    producer.bytes.fill(0xff)
+    encoder.put(begin(), 'first', 5)
+    encoder.handOver(false)
+    const second = begin()
+    encoder.put(second, given, given.length)
+    giveUp === 'abandon' ? encoder.abandon() : encoder.rollBack(1)
+    const third = begin()
+    encoder.put(third, 'third', 5)
+    encoder.handOver(false)
+    const bodyAt = third.place + FRAME_HEADER_BYTES
+    t.deepEqual(producer.bytes.subarray(bodyAt, bodyAt + third.bodyBytes), expectedBody(['third']))
+    if (giveUp === 'rollBack') continue // Nothing lies in the ring then.
+    t.deepEqual(producer.bytes.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + 12), expectedBody(['first']))
   }
 })
 
