@@ -15,7 +15,7 @@ export function dataBytes(data: unknown, maxRecordBytes: number): number {
     }
     bytes = Buffer.byteLength(data)
   } else if (types.isUint8Array(data)) {
-    bytes = data.byteLength
+    bytes = data.length
   } else {
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data must be a Uint8Array or a string, not ${shown(data)}`)
   }
