@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import autocannon from 'autocannon'
+import { sendLast } from './last-message.js'
 import type { Acknowledgement, LoadMessage, LoadOrder } from './messages.js'
 import { recordBody } from './record.js'
 
@@ -27,6 +28,7 @@ let interruptedRequests: number | undefined
 let firstAcknowledgedAt: number | undefined
 let lastAcknowledgedAt = 0
 let lastProgressAt = performance.now()
+let isDone = false
 
 const run = autocannon(
   {
@@ -52,7 +54,7 @@ process.on('message', (order: LoadOrder) => {
   if (order === 'stop once broken' && interruptedRequests === undefined) run.once('reqError', () => run.stop())
   else run.stop()
 })
-process.on('disconnect', () => process.exit(1))
+process.on('disconnect', () => process.exit(isDone ? 0 : 1))
 // Ctrl-C reaches the whole group of processes; the demo decides when this one ends.
 process.on('SIGINT', () => {})
 
@@ -107,8 +109,9 @@ function finish(): void {
   clearInterval(progress)
   report()
   const activeMs = lastAcknowledgedAt - (firstAcknowledgedAt ?? lastAcknowledgedAt)
-  tell({ kind: 'done', activeMs, refused, interruptedRequests })
-  process.disconnect()
+  const done: LoadMessage = { kind: 'done', activeMs, refused, interruptedRequests }
+  isDone = true
+  sendLast(done)
 }
 
 function tell(message: LoadMessage): void {
