@@ -1,4 +1,4 @@
-import { RECORD_HEADER_BYTES, recordBytes } from '../format/frame.js'
+import { RECORD_HEADER_BYTES, recordBytes, recordLengthAt } from '../format/frame.js'
 import { bufferView } from './buffer-view.js'
 import type { FrameWindow, PlacedFrame } from './frame-window.js'
 
@@ -76,7 +76,7 @@ export class RecordBatch {
     if (this.#leftInFrame === 0) this.#enterFrame()
     const bytes = this.#bytes
     const begin = this.#at + RECORD_HEADER_BYTES
-    const length = lengthAt(bytes, this.#at)
+    const length = recordLengthAt(bytes, this.#at)
     const view = bufferView(this.#memory, this.#base + begin, length)
     const record = {
       lsn: this.#lsn,
@@ -95,7 +95,7 @@ export class RecordBatch {
     this.#at = this.#window.bodyAt(frame)
     this.#leftInFrame = frame.header.recordCount
     this.#timestamp = frame.header.timestampMs
-    while (this.#lsn < this.#fromLsn) this.#leaveRecord(lengthAt(this.#bytes, this.#at))
+    while (this.#lsn < this.#fromLsn) this.#leaveRecord(recordLengthAt(this.#bytes, this.#at))
   }
 
   #leaveRecord(length: number): void {
@@ -103,10 +103,4 @@ export class RecordBatch {
     this.#leftInFrame -= 1
     this.#lsn += 1
   }
-}
-
-/** Four bytes inside of the frame, whatever the compiler can tell; `readUInt32LE` would take several times as long. */
-function lengthAt(bytes: Buffer, at: number): number {
-  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16)
-  return (low | ((bytes[at + 3] ?? 0) << 24)) >>> 0
 }
