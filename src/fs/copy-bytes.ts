@@ -19,7 +19,7 @@ export function copyBytes(source: Uint8Array, at: number, length: number, target
 }
 
 /** `length` bytes of `source`, from `at` on. Throws a `RangeError` where there are fewer. */
-export function exactly(source: Uint8Array, at: number, length: number): Uint8Array {
+function exactly(source: Uint8Array, at: number, length: number): Uint8Array {
   const bytes = at === 0 && length === source.length ? source : source.subarray(at, at + length)
   if (bytes.length !== length) throw new RangeError(`${length} bytes were to be copied, and there are ${bytes.length}`)
   return bytes

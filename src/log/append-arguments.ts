@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { SluiceError, shown } from '../errors.js'
+import { givenLength } from '../fs/given-bytes.js'
 import type { AckLevel } from '../options.js'
 import type { AppendOptions } from './contract.js'
 
@@ -15,7 +16,9 @@ export function dataBytes(data: unknown, maxRecordBytes: number): number {
     }
     bytes = Buffer.byteLength(data)
   } else if (types.isUint8Array(data)) {
-    bytes = data.length
+    // What it has, whatever a class of the caller's says.
+    bytes = givenLength(data)
+    if (bytes === 0 && isDetached(data)) refuse('data is a view of an ArrayBuffer that was transferred: it is detached')
   } else {
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data must be a Uint8Array or a string, not ${shown(data)}`)
   }
@@ -23,8 +26,17 @@ export function dataBytes(data: unknown, maxRecordBytes: number): number {
   return bytes
 }
 
+function isDetached({ buffer }: Uint8Array): boolean {
+  try {
+    return new Uint8Array(buffer).length > buffer.byteLength
+  } catch {
+    return true // No view of it can be made any more.
+  }
+}
+
 /** The records of one append, whose data was checked. */
 export interface CheckedRecords {
+  /** In an array of its own: one of the caller's may give another record, or run code, each time that it is asked. */
   readonly data: readonly (Uint8Array | string)[]
   /** The bytes of each one's data as it will be stored, and of all. */
   readonly sizes: readonly number[]
@@ -33,19 +45,19 @@ export interface CheckedRecords {
 
 /** Checks the records of an `appendMany`. Throws `SLUICE_INVALID_ARGUMENT` and `SLUICE_RECORD_TOO_LARGE`. */
 export function checkedRecords(data: unknown, maxRecordBytes: number): CheckedRecords {
-  if (!Array.isArray(data) || data.length === 0) {
-    const given = Array.isArray(data) ? 'an empty one' : shown(data)
-    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data must be an array of records, not ${given}`)
-  }
+  if (!Array.isArray(data)) refuse(`data must be an array of records, not ${shown(data)}`)
+  const records: (Uint8Array | string)[] = []
   const sizes: number[] = []
   let bytes = 0
   for (const record of data) {
     const size = dataBytes(record, maxRecordBytes)
+    records.push(record)
     sizes.push(size)
     bytes += size
   }
+  if (records.length === 0) refuse('data must be an array of records, not an empty one')
   if (bytes > maxRecordBytes) throw tooLarge(bytes, maxRecordBytes)
-  return { data, sizes, bytes }
+  return { data: records, sizes, bytes }
 }
 
 /** The refusal of `bytes` of data. */

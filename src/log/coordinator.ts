@@ -29,7 +29,7 @@ export interface CoordinatorListener {
 }
 
 /**
- * Collects appends: has each record encoded straight into shared memory, hands frames over, and settles the promises as
+ * Collects appends: has each record encoded before the call returns, hands frames over in shared memory, and settles the promises as
  * the committer reports. It opens no file, and knows nothing of files.
  */
 export class Coordinator {

@@ -6,7 +6,8 @@ import {
   unseededChecksum,
   writeFrameDraft,
 } from '../format/frame.js'
-import { copyBytes, exactly } from '../fs/copy-bytes.js'
+import { copyBytes } from '../fs/copy-bytes.js'
+import { copyGiven, givenLength } from '../fs/given-bytes.js'
 import type { AckLevel } from '../options.js'
 import { monotonicMs } from '../ring/clock.js'
 import { writeDraftNotes } from '../ring/draft-notes.js'
@@ -65,6 +66,8 @@ export class FrameEncoder {
   openTakes(bodyBytes: number, ack: AckLevel): boolean {
     const open = this.#open
     if (open === undefined || open.ack !== ack || open.recordCount >= this.#bounds.maxRecords) return false
+    // One into which nothing could be put is as old as that; the next is begun now.
+    if (open.recordCount === 0) return false
     const grown = frameBytesFor(open.bodyBytes + bodyBytes)
     return grown <= this.#bounds.maxBytes && this.#ring.canGrow(grown)
   }
@@ -80,7 +83,10 @@ export class FrameEncoder {
     return this.#open
   }
 
-  /** Puts a record of `bytes` bytes behind the others of the open frame, which has room for it. */
+  /**
+   * Puts a record of `bytes` bytes behind the others of the open frame, which has room for it. Throws where the data isn't as
+   * long as it said, and then has put nothing.
+   */
   put(frame: PendingFrame, data: Uint8Array | string, bytes: number): void {
     const bodyBytes = recordBytes(bytes)
     if (bodyBytes <= STAGED_RECORD_BYTES_MAX) {
@@ -96,11 +102,20 @@ export class FrameEncoder {
     this.#nextLsn++
   }
 
-  /** Puts records of so many bytes behind the others of the open frame, which has room for all. */
+  /** Puts records of so many bytes behind the others of the open frame, which has room for all: all of them, or, as `put`, none. */
   putMany(frame: PendingFrame, data: readonly (Uint8Array | string)[], sizes: readonly number[]): void {
+    const { bodyBytes, recordCount } = frame
     let at = 0
-    // As many sizes as records: the check made one of each.
-    for (const record of data) this.put(frame, record, sizes[at++] as number)
+    try {
+      // As many sizes as records: the check made one of each.
+      for (const record of data) this.put(frame, record, sizes[at++] as number)
+    } catch (error) {
+      this.#stagedBytes = Math.max(0, this.#stagedBytes - (frame.bodyBytes - bodyBytes))
+      this.#nextLsn -= frame.recordCount - recordCount
+      frame.bodyBytes = bodyBytes
+      frame.recordCount = recordCount
+      throw error
+    }
   }
 
   /** Puts records that {@link encodeBody} encoded behind the others of the open frame, which has room for them. */
@@ -114,12 +129,13 @@ export class FrameEncoder {
 
   /**
    * Closes the open frame, if there is one, and puts it into the ring, which does not show it to the writer yet. Makes the
-   * checksum of its body where it is told to.
+   * checksum of its body where it is told to. One that was begun for records that could not be put is given up.
    */
   handOver(checksum: boolean): PendingFrame | undefined {
     const frame = this.#open
     if (frame === undefined) return undefined
     this.#open = undefined
+    if (frame.recordCount === 0) return undefined
     this.#unstage(frame)
     const { bytes } = this.#ring
     const { place, frameBytes } = frame
@@ -171,24 +187,28 @@ function writeRecord(bytes: Buffer, words: Uint32Array, at: number, data: Uint8A
   if (typeof data === 'string') {
     // As many bytes as characters are ASCII, which is the same in both, and faster to write as Latin-1.
     bytes.write(data, dataAt, size, size === data.length ? 'latin1' : 'utf8')
-  } else if (size <= STAGED_RECORD_BYTES_MAX) {
-    bytes.set(exactly(data, 0, size), dataAt)
   } else {
-    copyBytes(data, 0, size, bytes, dataAt)
+    copyGiven(data, size, bytes, dataAt, recordBytes(size) > STAGED_RECORD_BYTES_MAX)
   }
 }
 
-/** Records as they will lie in a frame's body, in `bodyBytes` of memory of their own. */
+/** Records as they will lie in a frame's body, in `bodyBytes` of memory of their own. Throws a `RangeError` where they need more, or less. */
 export function encodeBody(data: readonly (Uint8Array | string)[], bodyBytes: number): Buffer {
   // Not from Node's pool: a small body that waits long would keep a whole slab of it.
   const body = Buffer.from(new ArrayBuffer(bodyBytes))
   let at = 0
   for (const record of data) {
-    let bytes = record.length
-    if (typeof record === 'string') bytes = body.write(record, at + RECORD_HEADER_BYTES, 'utf8')
-    else body.set(record, at + RECORD_HEADER_BYTES)
+    const dataAt = at + RECORD_HEADER_BYTES
+    let bytes: number
+    if (typeof record === 'string') {
+      bytes = body.write(record, dataAt, 'utf8')
+    } else {
+      bytes = givenLength(record)
+      body.set(record, dataAt)
+    }
     body.writeUInt32LE(bytes, at)
     at += recordBytes(bytes)
   }
+  if (at !== bodyBytes) throw new RangeError(`${bodyBytes} bytes were to be encoded, and there are ${at}`)
   return body
 }

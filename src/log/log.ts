@@ -98,8 +98,9 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
 
   append(data: Uint8Array | string, options?: AppendOptions): Promise<number> {
     const { tuning } = this.#parts
-    const bytes = dataBytes(data, tuning.maxRecordBytes)
+    // Before the data is measured: to look at options may run code of the caller's.
     const { ack, signal } = appendOptions(options, tuning.ack, this.#durableIsPossible)
+    const bytes = dataBytes(data, tuning.maxRecordBytes)
     return this.#coordinator.append(data, bytes, ack, signal)
   }
 
@@ -108,8 +109,8 @@ export class DirectoryLog extends GuardedEmitter<LogEvents> implements Log, LogV
     options?: AppendOptions,
   ): Promise<{ readonly first: number; readonly last: number }> {
     const { tuning } = this.#parts
-    const records = checkedRecords(data, tuning.maxRecordBytes)
     const { ack, signal } = appendOptions(options, tuning.ack, this.#durableIsPossible)
+    const records = checkedRecords(data, tuning.maxRecordBytes)
     return this.#coordinator.appendMany(records, ack, signal)
   }
 

@@ -86,6 +86,96 @@ test('data of every good kind is stored', async (t) => {
   }
 })
 
+test('code of the caller’s that runs while data is looked at may append, and comes before it', async (t) => {
+  const log = await someLog(t)
+  let asked = 0
+  const appended: Promise<number>[] = []
+  const records = ['a', 'b']
+  Object.defineProperty(records, 0, {
+    get() {
+      asked += 1
+      appended.push(log.append(`asked ${asked}`))
+      return 'a'.repeat(asked)
+    },
+  })
+  const many = log.appendMany(records)
+  const detached = new Uint8Array(100).fill(7)
+  const options = {
+    get ack() {
+      appended.push(log.append('options'))
+      structuredClone(detached.buffer, { transfer: [detached.buffer] })
+      return 'durable' as const
+    },
+  }
+  t.throws(() => log.append(detached, options), { ...INVALID, message: /detached/ })
+  t.is(asked, 1)
+  t.deepEqual(await many, { first: 5, last: 6 })
+  t.deepEqual(await Promise.all(appended), [4, 7])
+  const stored = []
+  for await (const { data } of log.read({ from: 4 })) stored.push(data.toString())
+  t.deepEqual(stored, ['asked 1', 'a', 'b', 'options'])
+})
+
+test('of data that says it has more bytes than it has, or fewer, all that it has is stored', async (t) => {
+  const log = await someLog(t)
+  class Liar extends Uint8Array {
+    override get length(): number {
+      return 50
+    }
+  }
+  for (const bytes of [0, 3, 100, 900]) {
+    const data = new Liar(bytes).fill(7)
+    const lsn = await log.append(data)
+    const { last } = await log.appendMany(['x', data])
+    for (const one of [lsn, last]) t.deepEqual((await log.get(one))?.data, Buffer.alloc(bytes, 7))
+  }
+  refuses(t, log, /1001 bytes/, () => log.append(new Liar(1001)), 'SLUICE_RECORD_TOO_LARGE')
+  // One that runs code of its own where it is looked at, and says what is true.
+  const within: Promise<number>[] = []
+  class Busy extends Uint8Array {
+    override get length(): number {
+      within.push(log.append('within'))
+      return 100
+    }
+    override get byteOffset(): number {
+      within.push(log.append('while it is copied'))
+      return super.byteOffset
+    }
+    override subarray(): never {
+      throw new Error('nobody asks for a part')
+    }
+  }
+  const busy = await log.append(new Busy(100).fill(7))
+  t.deepEqual(within, [], 'nobody asks')
+  t.deepEqual((await log.get(busy))?.data, Buffer.alloc(100, 7))
+})
+
+test('what has become of data by the time it is copied is found out, and harms nothing beside it', async (t) => {
+  const log = await someLog(t)
+  for (const bytes of [100, 900]) {
+    const data = new Uint8Array(bytes)
+    const signal = new AbortController().signal
+    // The last thing of the caller's that is looked at.
+    Object.defineProperty(signal, 'aborted', {
+      get() {
+        if (data.length > 0) structuredClone(data.buffer, { transfer: [data.buffer] })
+        return false
+      },
+    })
+    const { nextLsn } = log
+    t.throws(() => log.append(data, { signal }), { instanceOf: RangeError })
+    t.is(await log.append('behind it'), nextLsn)
+    t.is(log.stats().pendingBytes, 0)
+  }
+})
+
+test('an array whose iterator gives nothing is an empty one', async (t) => {
+  const log = await someLog(t)
+  const records = ['x']
+  records[Symbol.iterator] = () => [][Symbol.iterator]()
+  refuses(t, log, /an empty one/, () => log.appendMany(records))
+})
+
 test('options of an append that are none are refused at once', async (t) => {
   const log = await someLog(t)
   const controller = new AbortController()

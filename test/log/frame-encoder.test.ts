@@ -154,3 +154,52 @@ test('data that has fewer bytes than it says is refused, small or large', (t) =>
     encoder.abandon()
   }
 })
+
+const CUT_SHORT: Readonly<Record<string, Records>> = {
+  'small ones': [3, 100, 7].map(random),
+  'a large one among them': [3, 5000, 7].map(random),
+  'more than are gathered at a time': Array(20).fill(2000).map(random),
+}
+
+for (const [title, records] of Object.entries(CUT_SHORT)) {
+  test(`of records the last of which has fewer bytes than it says, none is put: ${title}`, (t) => {
+    const parts = trial()
+    const [before, after] = [[3, 100].map(random), [1, 4000, 2].map(random)] as const
+    const body = bodyOf(parts, (frame) => {
+      parts.encoder.putMany(frame, before, sizesOf(before))
+      const { nextLsn } = parts.encoder
+      const cut = () => parts.encoder.putMany(frame, [...records, Buffer.alloc(9)], [...sizesOf(records), 10])
+      t.throws(cut, { instanceOf: RangeError })
+      t.is(parts.encoder.nextLsn, nextLsn)
+      t.is(frame.recordCount, 2)
+      parts.encoder.putMany(frame, after, sizesOf(after))
+      t.is(frame.recordCount, 5)
+    })
+    t.deepEqual(body, expectedBody([...before, ...after]))
+  })
+}
+
+test('a frame into which nothing could be put is not handed over', (t) => {
+  const parts = trial()
+  const { encoder, producer } = parts
+  producer.bytes.fill(0xff)
+  t.truthy(encoder.begin(100, 'durable'))
+  t.false(encoder.openTakes(8, 'durable'), 'it is as old as what could not be put')
+  t.is(encoder.handOver(true), undefined)
+  t.is(encoder.open, undefined)
+  t.deepEqual(
+    bodyOf(parts, (frame) => encoder.put(frame, 'first', 5)),
+    expectedBody(['first']),
+  )
+})
+
+test('a body of records that wait is encoded only where they are as long as they were', (t) => {
+  for (const [bytes, bodyBytes] of [
+    [8, 8],
+    [4, 12],
+    [12, 8],
+  ] as const) {
+    t.throws(() => encodeBody([Buffer.alloc(bytes)], bodyBytes), { instanceOf: RangeError })
+  }
+  t.is(encodeBody([Buffer.alloc(4)], 8).length, 8)
+})
