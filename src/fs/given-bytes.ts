@@ -10,10 +10,22 @@ const lengthGetter: ((this: Uint8Array) => number) | undefined = Object.getOwnPr
 if (lengthGetter === undefined) throw new Error('typed arrays have no length')
 const lengthOf = lengthGetter
 
-/** How many bytes there are; 0 where the memory was transferred to somebody else. */
+/** How many bytes there are; 0 where they are gone. */
 export function givenLength(data: Uint8Array): number {
   return lengthOf.call(data)
 }
+
+/** Whether there were some: the memory of the view was transferred to somebody else, or no longer reaches so far. */
+export function isGone(data: Uint8Array): boolean {
+  try {
+    if (lengthOf.call(data) === 0) nothing.set(data)
+    return false
+  } catch {
+    return true
+  }
+}
+
+const nothing = new Uint8Array(0)
 
 /**
  * Copies all bytes of `data`, which are to be `length`, to `target`, from `to` on. Throws a `RangeError`, and copies none,

@@ -1,8 +1,9 @@
 import { types } from 'node:util'
 import { SluiceError, shown } from '../errors.js'
-import { givenLength } from '../fs/given-bytes.js'
+import { givenLength, isGone } from '../fs/given-bytes.js'
 import type { AckLevel } from '../options.js'
 import type { AppendOptions } from './contract.js'
+import { isSignal } from './signals.js'
 
 /** The bytes of a record's data as it will be stored. Throws `SLUICE_INVALID_ARGUMENT` and `SLUICE_RECORD_TOO_LARGE`. */
 export function dataBytes(data: unknown, maxRecordBytes: number): number {
@@ -18,20 +19,13 @@ export function dataBytes(data: unknown, maxRecordBytes: number): number {
   } else if (types.isUint8Array(data)) {
     // What it has, whatever a class of the caller's says.
     bytes = givenLength(data)
-    if (bytes === 0 && isDetached(data)) refuse('data is a view of an ArrayBuffer that was transferred: it is detached')
+    if (bytes === 0 && isGone(data))
+      refuse('data is a view of an ArrayBuffer that was transferred, or has become too short')
   } else {
     throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data must be a Uint8Array or a string, not ${shown(data)}`)
   }
   if (bytes > maxRecordBytes) throw tooLarge(bytes, maxRecordBytes)
   return bytes
-}
-
-function isDetached({ buffer }: Uint8Array): boolean {
-  try {
-    return new Uint8Array(buffer).length > buffer.byteLength
-  } catch {
-    return true // No view of it can be made any more.
-  }
 }
 
 /** The records of one append, whose data was checked. */
@@ -54,9 +48,10 @@ export function checkedRecords(data: unknown, maxRecordBytes: number): CheckedRe
     records.push(record)
     sizes.push(size)
     bytes += size
+    // At once: the rest may be endless.
+    if (bytes > maxRecordBytes) throw tooLarge(bytes, maxRecordBytes)
   }
   if (records.length === 0) refuse('data must be an array of records, not an empty one')
-  if (bytes > maxRecordBytes) throw tooLarge(bytes, maxRecordBytes)
   return { data: records, sizes, bytes }
 }
 
@@ -83,7 +78,7 @@ export function appendOptions(
   if (ack === 'durable' && !durableIsPossible) {
     refuse("ack: 'durable' is impossible under this flush policy: nothing syncs by itself, and it could wait for ever")
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !isSignal(signal)) {
     refuse(`signal must be an AbortSignal, not ${shown(signal)}`)
   }
   return { ack, signal }

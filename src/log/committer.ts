@@ -16,7 +16,7 @@ export interface CommitterListener {
  * in this thread.
  */
 export interface Committer {
-  /** Frames are encoded straight into this memory, and handed over through it. */
+  /** Frames are put together in this memory, short records a few at a time, and handed over through it. */
   readonly ring: RingProducer
   /** Recovers what is there and gets ready. Rejects with a `SluiceError`; {@link stop} it then all the same. */
   open(listener: CommitterListener): Promise<RecoveredLog>

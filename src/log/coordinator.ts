@@ -15,6 +15,7 @@ import { closedError, commitFailedError, diskFullError, failedError, latchError 
 import type { PendingFrame } from './pending-frame.js'
 import { PreparedWatch } from './prepared-watch.js'
 import { type Deferred, LsnRequests } from './requests.js'
+import { isAborted } from './signals.js'
 import { TrimRequests } from './trim-requests.js'
 
 /** What the coordinator tells the log, after it has settled what had to be settled, or, of a large batch, the first of it. */
@@ -174,7 +175,7 @@ export class Coordinator {
   #refusal(signal: AbortSignal | undefined): Promise<never> | undefined {
     if (this.#closed) return Promise.reject(closedError())
     if (this.#failure !== undefined) return Promise.reject(failedError(this.#failure))
-    if (signal?.aborted === true) return Promise.reject(signal.reason)
+    if (signal !== undefined && isAborted(signal)) return Promise.reject(signal.reason)
     return undefined
   }
 

@@ -20,6 +20,12 @@ export function frameRecordsFor({ flush, batch }: ResolvedTuning): number {
   return flush.kind === 'immediate' ? 1 : Math.min(SLICE_RECORDS, batch.maxRecords)
 }
 
+/** The LSNs of the first and the last record of an `appendMany`. */
+interface FirstAndLast {
+  readonly first: number
+  readonly last: number
+}
+
 /** What an {@link Intake} puts appends into. */
 export interface IntakeParts {
   readonly ring: RingProducer
@@ -100,7 +106,7 @@ export class Intake {
     { data, sizes, bytes }: CheckedRecords,
     ack: AckLevel,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly first: number; readonly last: number }> {
+  ): Promise<FirstAndLast> {
     this.#refusePastLastLsn(data.length)
     let bodyBytes = 0
     for (const size of sizes) bodyBytes += recordBytes(size)
@@ -110,9 +116,7 @@ export class Intake {
       throw new SluiceError('SLUICE_RECORD_TOO_LARGE', message)
     }
     return new Promise((resolve, reject) => {
-      // Not by a promise behind the append's own: whoever awaits it would be told after those who come later.
-      const settle: Settle = (outcome) =>
-        resolve(typeof outcome === 'number' ? { first: outcome, last: outcome + data.length - 1 } : outcome)
+      const settle = settleMany(resolve, data.length)
       const frame = this.#room.length > 0 ? undefined : this.#ownFrame(bodyBytes, ack)
       if (frame === undefined) {
         this.#room.enter({ data, many: true, ack, bodyBytes, settle, reject }, signal)
@@ -219,4 +223,12 @@ export class Intake {
   get #isHalfEmpty(): boolean {
     return this.pendingBytes * 2 <= this.#ring.capacityBytes && this.#pendingAppends * 2 <= this.#maxPendingAppends
   }
+}
+
+/**
+ * Settles an `appendMany` of so many records. Not by a promise behind the append's own: whoever awaits it would be told
+ * after those who come later. It is made here, where the records aren't: they would live until it is called.
+ */
+function settleMany(resolve: (value: FirstAndLast | Promise<never>) => void, records: number): Settle {
+  return (outcome) => resolve(typeof outcome === 'number' ? { first: outcome, last: outcome + records - 1 } : outcome)
 }

@@ -1,6 +1,7 @@
 import type { AckLevel } from '../options.js'
 import { encodeBody } from './frame-encoder.js'
 import type { Settle } from './pending-frame.js'
+import { offAbort, onAbort } from './signals.js'
 
 /** An append that there is no room for. */
 export interface UncopiedAppend {
@@ -112,7 +113,7 @@ export class WaitingLine {
       }
       this.#onLeft()
     }
-    signal.addEventListener('abort', giveUp, { once: true })
+    onAbort(signal, giveUp)
     this.#signals.set(signal, { waiting: all, giveUp })
   }
 
@@ -122,7 +123,7 @@ export class WaitingLine {
     if (signal === undefined || known === undefined) return
     known.waiting.delete(waiting)
     if (known.waiting.size > 0) return
-    signal.removeEventListener('abort', known.giveUp)
+    offAbort(signal, known.giveUp)
     this.#signals.delete(signal)
   }
 

@@ -1,4 +1,6 @@
+import { getEventListeners } from 'node:events'
 import test from 'ava'
+import { collectGarbage } from '../../bench/collect-garbage.js'
 import type { Log, LogOptions } from '../../src/log/contract.js'
 import type { AckLevel } from '../../src/options.js'
 import { SimulatedFileSystem } from '../../src/testing/index.js'
@@ -90,6 +92,7 @@ test('the buffer is the caller’s again as soon as append returns, also while i
   for (const part of [buffer, ...pair]) part.fill('!')
   pair.length = 0
   await Promise.all([...appends, many])
+  t.deepEqual(await many, { first: 5, last: 6 })
   const found = await textsOf(log)
   t.deepEqual(
     found.map((text) => text.slice(0, 1)),
@@ -267,23 +270,13 @@ test('only a signal that is aborted before there is room ends an append', async 
 test('one that waited and was accepted does not listen to its signal any more', async (t) => {
   const { log } = await openSimulated({ maxPendingBytes: LEAST_PENDING_BYTES })
   const controller = new AbortController()
-  let listeners = 0
   const { signal } = controller
-  const add = signal.addEventListener.bind(signal)
-  const remove = signal.removeEventListener.bind(signal)
-  signal.addEventListener = (...given: Parameters<typeof add>) => {
-    listeners++
-    add(...given)
-  }
-  signal.removeEventListener = (...given: Parameters<typeof remove>) => {
-    listeners--
-    remove(...given)
-  }
+  const listeners = () => getEventListeners(signal, 'abort').length
   const large = 'l'.repeat(HALF_BYTES)
   const appends = [large, large, large].map((data) => log.append(data, { signal }))
-  t.is(listeners, 1)
+  t.is(listeners(), 1)
   await Promise.all(appends)
-  t.is(listeners, 0)
+  t.is(listeners(), 0)
   controller.abort()
   t.is(log.durableLsn, 3)
   await log.close()
@@ -349,4 +342,25 @@ test('LSNs go up to 2^53 - 1: appended, read, trimmed and recovered like any oth
   t.deepEqual(await textsOf(reopened), ['f'.repeat(12_150), 'g'])
   await rejects(t, reopened.get(LAST - 2), { code: 'SLUICE_TRIMMED' })
   await reopened.close()
+})
+
+test('an appendMany that is pending, or waits, keeps none of the memory that its records were cut from', async (t) => {
+  const { log } = await openBegun({ flush: { everyMs: 3_600_000 }, maxPendingBytes: LEAST_PENDING_BYTES })
+  const slabs: WeakRef<ArrayBuffer>[] = []
+  const appendOfSlab = (): Promise<unknown> => {
+    const slab = new ArrayBuffer(100_000)
+    slabs.push(new WeakRef(slab))
+    return log.appendMany([new Uint8Array(slab, 0, 10), new Uint8Array(slab, 10, 10)])
+  }
+  const appends = [appendOfSlab(), log.append('p'.repeat(HALF_BYTES)), log.append('q'.repeat(HALF_BYTES))]
+  appends.push(appendOfSlab())
+  t.is(log.stats().waiting, 1)
+  await quiet()
+  collectGarbage()
+  t.deepEqual(
+    slabs.map((slab) => slab.deref()),
+    [undefined, undefined],
+  )
+  await log.close()
+  await Promise.allSettled(appends)
 })
