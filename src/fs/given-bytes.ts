@@ -15,10 +15,13 @@ export function givenLength(data: Uint8Array): number {
   return lengthOf.call(data)
 }
 
-/** Whether there were some: the memory of the view was transferred to somebody else, or no longer reaches so far. */
-export function isGone(data: Uint8Array): boolean {
+/**
+ * Whether a view that has no bytes has lost them: its memory was transferred to somebody else, or no longer reaches so far.
+ * Not for one that has some.
+ */
+export function isGone(empty: Uint8Array): boolean {
   try {
-    if (lengthOf.call(data) === 0) nothing.set(data)
+    nothing.set(empty)
     return false
   } catch {
     return true

@@ -10,10 +10,7 @@ export function dataBytes(data: unknown, maxRecordBytes: number): number {
   let bytes: number
   if (typeof data === 'string') {
     if (!data.isWellFormed()) {
-      throw new SluiceError(
-        'SLUICE_INVALID_ARGUMENT',
-        `data has a lone surrogate, which UTF-8 can't hold: ${shown(data)}`,
-      )
+      refuse(`data has a lone surrogate, which UTF-8 can't hold: ${shown(data)}`)
     }
     bytes = Buffer.byteLength(data)
   } else if (types.isUint8Array(data)) {
@@ -22,7 +19,7 @@ export function dataBytes(data: unknown, maxRecordBytes: number): number {
     if (bytes === 0 && isGone(data))
       refuse('data is a view of an ArrayBuffer that was transferred, or has become too short')
   } else {
-    throw new SluiceError('SLUICE_INVALID_ARGUMENT', `data must be a Uint8Array or a string, not ${shown(data)}`)
+    refuse(`data must be a Uint8Array or a string, not ${shown(data)}`)
   }
   if (bytes > maxRecordBytes) throw tooLarge(bytes, maxRecordBytes)
   return bytes

@@ -10,7 +10,7 @@ import type { Committer } from './committer.js'
 import { FrameEncoder } from './frame-encoder.js'
 import { FrameQueue } from './frame-queue.js'
 import { Handover } from './handover.js'
-import { frameRecordsFor, Intake } from './intake.js'
+import { type FirstAndLast, frameRecordsFor, Intake } from './intake.js'
 import { closedError, commitFailedError, diskFullError, failedError, latchError } from './log-errors.js'
 import type { PendingFrame } from './pending-frame.js'
 import { PreparedWatch } from './prepared-watch.js'
@@ -30,8 +30,8 @@ export interface CoordinatorListener {
 }
 
 /**
- * Collects appends: has each record encoded before the call returns, hands frames over in shared memory, and settles the promises as
- * the committer reports. It opens no file, and knows nothing of files.
+ * Collects appends: has each record encoded before the call returns, hands frames over in shared memory, and settles the
+ * promises as the committer reports. It opens no file, and knows nothing of files.
  */
 export class Coordinator {
   readonly #committer: Committer
@@ -112,11 +112,7 @@ export class Coordinator {
   }
 
   /** Appends records as one frame. */
-  appendMany(
-    records: CheckedRecords,
-    ack: AckLevel,
-    signal: AbortSignal | undefined,
-  ): Promise<{ readonly first: number; readonly last: number }> {
+  appendMany(records: CheckedRecords, ack: AckLevel, signal: AbortSignal | undefined): Promise<FirstAndLast> {
     return this.#refusal(signal) ?? this.#intake.appendMany(records, ack, signal)
   }
 

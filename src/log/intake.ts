@@ -21,7 +21,7 @@ export function frameRecordsFor({ flush, batch }: ResolvedTuning): number {
 }
 
 /** The LSNs of the first and the last record of an `appendMany`. */
-interface FirstAndLast {
+export interface FirstAndLast {
   readonly first: number
   readonly last: number
 }

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { SluiceError } from '../../src/errors.js'
-import type { Log } from '../../src/log/contract.js'
+import type { Log, LogOptions } from '../../src/log/contract.js'
 import { openLogReader } from '../../src/log/log-reader.js'
 import { openLog } from '../../src/log/open-log.js'
 import { writeLogFiles } from '../support/log-files.js'
@@ -16,8 +16,8 @@ function as<Type>(value: unknown): Type {
 
 const INVALID = { instanceOf: SluiceError, code: 'SLUICE_INVALID_ARGUMENT' }
 
-async function someLog(t: ExecutionContext, maxPendingBytes = 1024 * 1024): Promise<Log> {
-  const log = await openLog(temporaryDirectory(t), { maxRecordBytes: 1000, maxPendingBytes })
+async function someLog(t: ExecutionContext, options: LogOptions = {}): Promise<Log> {
+  const log = await openLog(temporaryDirectory(t), { maxRecordBytes: 1000, ...options })
   t.teardown(() => log.close())
   await log.appendMany(['1', '2', '3'])
   return log
@@ -164,7 +164,7 @@ test('a view of memory that became too short is refused at once', async (t) => {
 })
 
 test('nothing that a signal has made its own is asked', async (t) => {
-  const log = await someLog(t, LEAST_PENDING_BYTES)
+  const log = await someLog(t, { maxPendingBytes: LEAST_PENDING_BYTES })
   const { signal } = new AbortController()
   for (const name of ['aborted', 'addEventListener', 'removeEventListener']) {
     Object.defineProperty(signal, name, {
